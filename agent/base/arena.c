@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "agent/base/arena.h"
+
+#include <stdalign.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+/* Two pages; larger requests get a chunk of their own. */
+#define CHUNK 8192
+
+struct chunk {
+	struct chunk *next;
+	size_t used, size;
+	alignas(max_align_t) char data[];
+};
+
+struct arena {
+	struct chunk *chunks;
+};
+
+static void out_of_memory(void)
+{
+	static const char line[] = "postrider: out of memory\n";
+
+	if (write(STDERR_FILENO, line, sizeof(line) - 1) < 0)
+		_exit(EX_OSERR);
+	_exit(EX_TEMPFAIL);
+}
+
+static void *mem_take(size_t size)
+{
+	void *p = calloc(1, size);
+
+	if (p == NULL)
+		out_of_memory();
+	return p;
+}
+
+void *mem_grow(void *old, size_t count, size_t size)
+{
+	void *p;
+
+	if (size != 0 && count > SIZE_MAX / 2 / size)
+		out_of_memory();
+	p = realloc(old, count * size);
+	if (p == NULL)
+		out_of_memory();
+	return p;
+}
+
+struct arena *arena_new(void)
+{
+	return mem_take(sizeof(struct arena));
+}
+
+void arena_free(struct arena *a)
+{
+	struct chunk *c, *next;
+
+	if (a == NULL)
+		return;
+	for (c = a->chunks; c != NULL; c = next) {
+		next = c->next;
+		free(c);
+	}
+	free(a);
+}
+
+static struct chunk *chunk_add(struct arena *a, size_t need)
+{
+	size_t size = need > CHUNK ? need : CHUNK;
+	struct chunk *c = mem_take(sizeof(*c) + size);
+
+	c->size = size;
+	c->next = a->chunks;
+	a->chunks = c;
+	return c;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+	struct chunk *c = a->chunks;
+	char *p;
+
+	if (size > SIZE_MAX / 2)
+		out_of_memory();
+	size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+	if (c == NULL || c->size - c->used < size)
+		c = chunk_add(a, size);
+	p = c->data + c->used;
+	c->used += size;
+	return p;
+}
+
+void *arena_array(struct arena *a, size_t count, size_t size)
+{
+	if (size != 0 && count > SIZE_MAX / 2 / size)
+		out_of_memory();
+	return arena_alloc(a, count * size);
+}
+
+char *arena_strndup(struct arena *a, const char *s, size_t len)
+{
+	char *p = arena_alloc(a, len + 1);
+
+	if (len != 0)
+		memcpy(p, s, len);
+	return p;
+}
+
+char *arena_strdup(struct arena *a, const char *s)
+{
+	return arena_strndup(a, s, strlen(s));
+}
+
+char *arena_printf(struct arena *a, const char *fmt, ...)
+{
+	va_list ap;
+	char *p;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		out_of_memory();
+	p = arena_alloc(a, (size_t)n + 1);
+	va_start(ap, fmt);
+	vsnprintf(p, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	return p;
+}

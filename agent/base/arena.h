@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef AGENT_BASE_ARENA_H
+#define AGENT_BASE_ARENA_H
+
+#include <stddef.h>
+
+/*
+ * Memory by lifetime: everything taken from an arena dies with it. One arena
+ * holds the configuration, one a pass. When the system has no memory left the
+ * process logs one line and exits with EX_TEMPFAIL: a worker may die at any
+ * point without losing mail, and the scheduler takes memory only while it
+ * reads the configuration.
+ */
+
+struct arena;
+
+struct arena *arena_new(void);
+/* NULL is allowed. */
+void arena_free(struct arena *a);
+
+/* Zeroed, aligned for any type, never NULL; valid until arena_free(). */
+void *arena_alloc(struct arena *a, size_t size);
+/* Like calloc: the product is checked. */
+void *arena_array(struct arena *a, size_t count, size_t size);
+/* Copies len bytes and adds a NUL. */
+char *arena_strndup(struct arena *a, const char *s, size_t len);
+char *arena_strdup(struct arena *a, const char *s);
+char *arena_printf(struct arena *a, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* For the few growing tables that live as long as the process: realloc that
+ * never returns NULL. */
+void *mem_grow(void *old, size_t count, size_t size);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "agent/base/digest.h"
+
+#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "agent/base/arena.h"
+#include "agent/base/log.h"
+
+struct digester {
+	gnutls_hash_hd_t hash;
+};
+
+static void need(int rc, const char *what)
+{
+	if (rc >= 0)
+		return;
+	log_error("%s failed: %s", what, gnutls_strerror(rc));
+	_exit(EX_TEMPFAIL);
+}
+
+struct digester *digest_new(void)
+{
+	struct digester *d = mem_grow(NULL, 1, sizeof(*d));
+
+	need(gnutls_hash_init(&d->hash, GNUTLS_DIG_SHA256), "SHA-256");
+	return d;
+}
+
+void digest_add(struct digester *d, const void *data, size_t len)
+{
+	need(gnutls_hash(d->hash, data, len), "SHA-256");
+}
+
+struct digest digest_take(struct digester *d)
+{
+	unsigned char sum[32];
+	struct digest digest;
+	char *c;
+
+	gnutls_hash_output(d->hash, sum);
+	/* 12 bytes make 16 characters without padding. */
+	digest_base64(sum, 12, digest.text, sizeof(digest.text));
+	for (c = digest.text; *c != '\0'; c++) {
+		if (*c == '+')
+			*c = '-';
+		else if (*c == '/')
+			*c = '_';
+	}
+	return digest;
+}
+
+void digest_free(struct digester *d)
+{
+	if (d == NULL)
+		return;
+	gnutls_hash_deinit(d->hash, NULL);
+	free(d);
+}
+
+struct digest digest_of(const void *data, size_t len)
+{
+	struct digester *d = digest_new();
+	struct digest digest;
+
+	digest_add(d, data, len);
+	digest = digest_take(d);
+	digest_free(d);
+	return digest;
+}
+
+bool digest_equal(const struct digest *a, const struct digest *b)
+{
+	return memcmp(a->text, b->text, DIGEST_LEN) == 0;
+}
+
+void digest_base64(const void *data, size_t len, char *out, size_t cap)
+{
+	gnutls_datum_t in = { NULL, (unsigned int)len }, text = { NULL, 0 };
+	unsigned char *copy = mem_grow(NULL, len + 1, 1);
+
+	/* GnuTLS takes its input without const. */
+	memcpy(copy, data, len);
+	in.data = copy;
+	need(gnutls_base64_encode2(&in, &text), "base64");
+	if (text.size >= cap)
+		need(GNUTLS_E_SHORT_MEMORY_BUFFER, "base64");
+	memcpy(out, text.data, text.size);
+	out[text.size] = '\0';
+	/* It may have held a password. */
+	gnutls_memset(text.data, 0, text.size);
+	gnutls_memset(copy, 0, len);
+	gnutls_free(text.data);
+	free(copy);
+}
+
+uint64_t digest_random(void)
+{
+	uint64_t v;
+
+	need(gnutls_rnd(GNUTLS_RND_NONCE, &v, sizeof(v)), "random numbers");
+	return v;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef AGENT_BASE_DIGEST_H
+#define AGENT_BASE_DIGEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * SHA-256, base64 and random numbers from GnuTLS, so that no cryptography is
+ * written here. Running out of memory or entropy ends the process (as in
+ * arena.h): a pass may die anywhere.
+ */
+
+/* A digest as it is stored and compared: the first 96 bits of SHA-256 in
+ * base64url, 16 characters. Forging one needs 2^96 tries. */
+#define DIGEST_LEN 16
+struct digest {
+	char text[DIGEST_LEN + 1];
+};
+
+struct digester;
+
+struct digester *digest_new(void);
+void digest_add(struct digester *d, const void *data, size_t len);
+/* The digest of all that was added; starts over. */
+struct digest digest_take(struct digester *d);
+void digest_free(struct digester *d);
+
+struct digest digest_of(const void *data, size_t len);
+bool digest_equal(const struct digest *a, const struct digest *b);
+
+/* Base64 of len bytes into out, which holds at least 4 * (len / 3 + 1) + 1. */
+void digest_base64(const void *data, size_t len, char *out, size_t cap);
+
+uint64_t digest_random(void);
+
+#endif

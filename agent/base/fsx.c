@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "agent/base/fsx.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/base/arena.h"
+#include "agent/base/clock.h"
+
+#define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+
+int fsx_opendir(const char *path, struct err *err)
+{
+	int fd = open(path, DIR_FLAGS);
+
+	if (fd < 0)
+		err_sys(err, errno, "cannot open the directory %s", path);
+	return fd;
+}
+
+bool fsx_mkdirat(int dir, const char *name, struct err *err)
+{
+	if (mkdirat(dir, name, 0700) < 0) {
+		if (errno == EEXIST)
+			return true;
+		return err_sys(err, errno, "cannot make the directory %s", name);
+	}
+	return fsx_sync_dir(dir, name, err);
+}
+
+static int step_into(int dir, const char *name, const char *path,
+	struct err *err)
+{
+	int next = openat(dir, name, DIR_FLAGS);
+
+	if (next < 0 && errno == ENOENT) {
+		if (!fsx_mkdirat(dir, name, err)) {
+			close(dir);
+			return -1;
+		}
+		next = openat(dir, name, DIR_FLAGS);
+	}
+	if (next < 0)
+		err_sys(err, errno, "cannot open the directory %s", path);
+	close(dir);
+	return next;
+}
+
+int fsx_makedir(const char *path, struct err *err)
+{
+	char copy[PATH_MAX], *name, *rest;
+	int dir;
+
+	if (strlen(path) >= sizeof(copy)) {
+		err_sys(err, ENAMETOOLONG, "%s", path);
+		return -1;
+	}
+	snprintf(copy, sizeof(copy), "%s", path);
+	dir = open(copy[0] == '/' ? "/" : ".", DIR_FLAGS);
+	if (dir < 0) {
+		err_sys(err, errno, "cannot open the directory %s", path);
+		return -1;
+	}
+	for (name = strtok_r(copy, "/", &rest); name != NULL && dir >= 0;
+	     name = strtok_r(NULL, "/", &rest))
+		dir = step_into(dir, name, path, err);
+	return dir;
+}
+
+bool fsx_write(int fd, const void *data, size_t len, const char *what,
+	struct err *err)
+{
+	const char *p = data;
+	ssize_t n;
+
+	while (len != 0) {
+		n = write(fd, p, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(err, errno, "cannot write %s", what);
+		p += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+bool fsx_pread(int fd, void *data, size_t len, uint64_t at, size_t *got_r,
+	const char *what, struct err *err)
+{
+	char *p = data;
+	ssize_t n;
+
+	*got_r = 0;
+	while (*got_r < len) {
+		n = pread(fd, p + *got_r, len - *got_r,
+			(off_t)(at + *got_r));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(err, errno, "cannot read %s", what);
+		if (n == 0)
+			break;
+		*got_r += (size_t)n;
+	}
+	return true;
+}
+
+static bool read_all(int fd, const char *path, size_t max, char **data_r,
+	size_t *len_r, struct err *err)
+{
+	size_t cap = 4096, len = 0;
+	char *data = mem_grow(NULL, cap, 1);
+	ssize_t n;
+
+	for (;;) {
+		n = read(fd, data + len, cap - len - 1);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+		if (len > max)
+			break;
+		if (len + 1 == cap)
+			data = mem_grow(data, cap *= 2, 1);
+	}
+	if (n >= 0 && len <= max) {
+		data[len] = '\0';
+		*data_r = data;
+		*len_r = len;
+		return true;
+	}
+	free(data);
+	if (n < 0)
+		return err_sys(err, errno, "cannot read %s", path);
+	return err_set(err, ERR_CONFIG, "%s is larger than %zu bytes", path,
+		max);
+}
+
+bool fsx_read_file(const char *path, size_t max, char **data_r, size_t *len_r,
+	struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	bool ok;
+
+	if (fd < 0)
+		return err_sys(err, errno, "cannot open %s", path);
+	ok = read_all(fd, path, max, data_r, len_r, err);
+	close(fd);
+	return ok;
+}
+
+bool fsx_sync(int fd, const char *what, struct err *err)
+{
+	if (fdatasync(fd) == 0)
+		return true;
+	return err_sys(err, errno, "cannot flush %s to disk", what);
+}
+
+bool fsx_sync_dir(int fd, const char *what, struct err *err)
+{
+	if (fsync(fd) == 0 || errno == EINVAL || errno == EBADF)
+		return true;
+	return err_sys(err, errno, "cannot flush the directory of %s", what);
+}
+
+void fsx_start_writeback(int fd)
+{
+#ifdef SYNC_FILE_RANGE_WRITE
+	sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+#else
+	(void)fd;
+#endif
+}
+
+bool fsx_rename_new(int from_dir, const char *from, int to_dir, const char *to)
+{
+	struct stat st;
+
+#ifdef RENAME_NOREPLACE
+	if (renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE) == 0)
+		return true;
+	if (errno != EINVAL && errno != ENOSYS)
+		return false;
+#endif
+	/* NFS and old systems: the names hold 64 random bits, so looking first
+	 * is enough. */
+	if (fstatat(to_dir, to, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		errno = EEXIST;
+		return false;
+	}
+	return renameat(from_dir, from, to_dir, to) == 0;
+}
+
+bool fsx_lock(int fd, int ms)
+{
+	clock_ms deadline = clock_after(ms);
+
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno == EINTR)
+			continue;
+		if (errno != EWOULDBLOCK || clock_left(deadline) == 0)
+			return false;
+		clock_sleep(10);
+	}
+	return true;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef AGENT_BASE_FSX_H
+#define AGENT_BASE_FSX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "agent/base/err.h"
+
+/*
+ * Files with the promises we need: every write whole, every flush checked,
+ * every open O_CLOEXEC and O_NOFOLLOW in its last component. `what` names the
+ * file in error texts. A flush that failed is never tried again: the kernel
+ * may have dropped the pages, and a second fsync would lie (ERR_RETRY).
+ */
+
+/* Opens a directory. ERR_RETRY on any failure. */
+int fsx_opendir(const char *path, struct err *err) MUST_USE;
+/* Makes every missing component with mode 0700, then opens it. What was made
+ * is durable when this returns. */
+int fsx_makedir(const char *path, struct err *err) MUST_USE;
+/* Makes one directory inside another, durably; it may exist already. */
+bool fsx_mkdirat(int dir, const char *name, struct err *err) MUST_USE;
+
+/* Writes all len bytes. */
+bool fsx_write(int fd, const void *data, size_t len, const char *what,
+	struct err *err) MUST_USE;
+/* Reads exactly len bytes at an offset; *got_r is less only at the end. */
+bool fsx_pread(int fd, void *data, size_t len, uint64_t at, size_t *got_r,
+	const char *what, struct err *err) MUST_USE;
+/* Reads a whole file of at most `max` bytes (ERR_CONFIG beyond) into memory
+ * the caller frees; a NUL is added. */
+bool fsx_read_file(const char *path, size_t max, char **data_r, size_t *len_r,
+	struct err *err) MUST_USE;
+
+/* Data and size durable (fdatasync where that is enough). */
+bool fsx_sync(int fd, const char *what, struct err *err) MUST_USE;
+/* The entries of a directory durable. File systems that cannot say so
+ * (EINVAL, EBADF) are taken at their word. */
+bool fsx_sync_dir(int fd, const char *what, struct err *err) MUST_USE;
+/* Starts writing a finished file back, so that the later flush finds little
+ * left to do. Promises nothing. */
+void fsx_start_writeback(int fd);
+
+/* Renames without ever replacing a file. False with errno set. */
+bool fsx_rename_new(int from_dir, const char *from, int to_dir, const char *to);
+
+/* Takes an exclusive flock, trying for ms milliseconds. False when another
+ * process has it (errno EWOULDBLOCK) or on an error (errno). */
+bool fsx_lock(int fd, int ms);
+
+#endif

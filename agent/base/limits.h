@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef AGENT_BASE_LIMITS_H
+#define AGENT_BASE_LIMITS_H
+
+/*
+ * Every bound of the program, with its reason. A hostile server, a broken
+ * configuration or a runaway MDA meets one of these numbers first.
+ */
+
+/* Wire. RFC 1939 allows 512 octets a reply; real servers exceed it, none
+ * needs more than 8 KiB. Longer lines outside a body end the session. */
+#define LIMIT_REPLY_LINE	8192
+/* One TLS record is at most 16 KiB, so a larger buffer gains nothing. */
+#define LIMIT_WIRE_BUFFER	(32 * 1024)
+/* Commands not yet answered. Both socket buffers hold this much on every
+ * system, so sending can never block while the server waits for us to read. */
+#define LIMIT_WINDOW_BYTES	2048
+/* Longest command: a SASL initial response with a 12 KiB token. */
+#define LIMIT_COMMAND		(16 * 1024)
+#define LIMIT_CAPA_LINES	128
+/* mpop and neomutt stop at 1,000,000 and 500,000. */
+#define LIMIT_LISTING		1000000
+/* RFC 1939 says 70; Fastmail and others exceed it. Longer UIDs are hashed. */
+#define LIMIT_UID		1024
+
+/* The pump's one buffer. */
+#define LIMIT_PUMP_BUFFER	(32 * 1024)
+/* How much of a header is looked at for the stable header lines. */
+#define LIMIT_HEADER		(64 * 1024)
+#define LIMIT_HEADER_LINE	(16 * 1024)
+
+/* A batch: enough messages to share the flushes, few enough bytes and
+ * milliseconds that a message is not held back for its neighbours. */
+#define LIMIT_BATCH_MESSAGES	64
+#define LIMIT_BATCH_BYTES	(16ull << 20)
+#define LIMIT_BATCH_MS		200
+
+/* Configuration. */
+#define LIMIT_CONFIG_BYTES	(1u << 20)
+#define LIMIT_CONFIG_DEPTH	16
+#define LIMIT_CONFIG_NODES	1000000
+#define LIMIT_CONFIG_ERRORS	100
+#define LIMIT_ACCOUNT_NAME	64
+#define LIMIT_PARALLEL		1000
+
+/* Secrets: a token fits, a whole file given by mistake does not. */
+#define LIMIT_SECRET		(12 * 1024)
+/* A password command may ask a person through pinentry. */
+#define LIMIT_SECRET_COMMAND_MS	120000
+
+/* Ledger: one line, with a UID of LIMIT_UID bytes all of them escaped, and
+ * a path of PATH_MAX. */
+#define LIMIT_LEDGER_LINE	(16 * 1024)
+
+/* MDA: its last words for the log, and the time it has. */
+#define LIMIT_MDA_OUTPUT	1024
+#define LIMIT_MDA_MS		300000
+#define LIMIT_MDA_TERM_MS	5000
+
+/* How long another program may hold an mbox before we try again later. */
+#define LIMIT_MBOX_LOCK_MS	30000
+/* A dotlock this old whose owner is gone is stale. */
+#define LIMIT_DOTLOCK_STALE_S	300
+/* A worker whose parent was killed needs a moment to notice and let go. */
+#define LIMIT_ACCOUNT_LOCK_MS	700
+/* Maildir readers delete files in tmp/ that are older than 36 hours. */
+#define LIMIT_TMP_EVIDENCE_S	(36 * 3600)
+
+#endif

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "agent/base/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "agent/base/arena.h"
+#include "agent/base/clock.h"
+
+extern char **environ;
+
+pid_t spawn_worker(int (*run)(void *arg), void *arg, struct err *err)
+{
+	pid_t pid = fork();
+
+	if (pid < 0) {
+		err_sys(err, errno, "cannot start a worker process");
+		return -1;
+	}
+	if (pid == 0)
+		_exit(run(arg));
+	return pid;
+}
+
+/* Only async-signal-safe calls from here to exec. */
+static void reset_signals(void)
+{
+	sigset_t none;
+	int sig;
+
+	for (sig = 1; sig < NSIG; sig++)
+		if (sig != SIGKILL && sig != SIGSTOP) {
+			struct sigaction dfl = { .sa_handler = SIG_DFL };
+
+			sigaction(sig, &dfl, NULL);
+		}
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static bool put_fd(int fd, int target)
+{
+	int null;
+
+	if (fd >= 0)
+		return dup2(fd, target) == target;
+	null = open("/dev/null", O_RDWR);
+	if (null < 0)
+		return false;
+	if (null == target)
+		return true;
+	if (dup2(null, target) != target)
+		return false;
+	close(null);
+	return true;
+}
+
+static void exec_program(const struct spawn_program *prog, int report)
+{
+	int code;
+
+	setpgid(0, 0);
+	reset_signals();
+	if (put_fd(prog->in, 0) && put_fd(prog->out, 1)
+	    && put_fd(prog->err, 2)) {
+		/* execvpe does not change the strings. */
+		execvpe(prog->argv[0], (char *const *)(uintptr_t)prog->argv,
+			(char *const *)(uintptr_t)prog->envp);
+	}
+	code = errno;
+	if (write(report, &code, sizeof(code)) < 0)
+		_exit(EX_OSERR);
+	_exit(EX_UNAVAILABLE);
+}
+
+/* The close-on-exec pipe carries errno back when exec failed, and nothing
+ * but its end when it succeeded. */
+static int read_report(int fd)
+{
+	int code = 0;
+	ssize_t n;
+
+	do
+		n = read(fd, &code, sizeof(code));
+	while (n < 0 && errno == EINTR);
+	return n == (ssize_t)sizeof(code) ? code : 0;
+}
+
+pid_t spawn_program(const struct spawn_program *prog, struct err *err)
+{
+	int report[2], code;
+	pid_t pid;
+
+	if (pipe2(report, O_CLOEXEC) < 0) {
+		err_sys(err, errno, "cannot start %s", prog->argv[0]);
+		return -1;
+	}
+	pid = fork();
+	if (pid == 0)
+		exec_program(prog, report[1]);
+	code = pid < 0 ? errno : 0;
+	close(report[1]);
+	if (pid > 0) {
+		code = read_report(report[0]);
+		if (code != 0)
+			while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+				;
+	}
+	close(report[0]);
+	if (code == 0)
+		return pid;
+	err_sys(err, code, "cannot start %s", prog->argv[0]);
+	if (pid > 0 && code != ENOMEM && code != EMFILE && code != ENFILE)
+		err->class = ERR_CONFIG;
+	return -1;
+}
+
+static bool hidden(const char *entry, const char *const *hide)
+{
+	size_t len = strcspn(entry, "=");
+
+	for (; hide != NULL && *hide != NULL; hide++)
+		if (strlen(*hide) == len && memcmp(*hide, entry, len) == 0)
+			return true;
+	return false;
+}
+
+static const char **environment_without(const char *const *hide)
+{
+	const char **env;
+	size_t i, n = 0;
+
+	for (i = 0; environ[i] != NULL; i++)
+		;
+	env = mem_grow(NULL, i + 1, sizeof(*env));
+	for (i = 0; environ[i] != NULL; i++)
+		if (!hidden(environ[i], hide))
+			env[n++] = environ[i];
+	env[n] = NULL;
+	return env;
+}
+
+/* Reads until the end; -1 with errno: EFBIG when it does not fit, ETIMEDOUT
+ * when it takes too long. */
+static ssize_t read_until(int fd, char *out, size_t cap, clock_ms deadline)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	size_t got = 0;
+	ssize_t n;
+
+	for (;;) {
+		n = poll(&p, 1, clock_left(deadline));
+		if (n == 0) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
+		if (n > 0) {
+			n = read(fd, out + got, cap - got);
+			if (n == 0)
+				return (ssize_t)got;
+		}
+		if (n < 0 && errno != EINTR)
+			return -1;
+		if (n > 0)
+			got += (size_t)n;
+		if (got == cap) {
+			errno = EFBIG;
+			return -1;
+		}
+	}
+}
+
+/* It has closed its output; give it until the deadline to exit as well. */
+static int reap(pid_t pid, clock_ms deadline)
+{
+	int status = 0;
+	pid_t got;
+
+	while ((got = waitpid(pid, &status, WNOHANG)) != pid) {
+		if (got < 0 && errno != EINTR)
+			return -1;
+		if (clock_left(deadline) == 0) {
+			spawn_kill(pid, SIGKILL);
+			while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+				;
+			return status;
+		}
+		clock_sleep(2);
+	}
+	return status;
+}
+
+bool spawn_capture(const char *const *argv, const char *const *hide, int ms,
+	char *out, size_t cap, size_t *len_r, struct err *err)
+{
+	clock_ms deadline = clock_after(ms);
+	const char **env = environment_without(hide);
+	struct spawn_program prog = { argv, env, -1, -1, STDERR_FILENO };
+	int fds[2], status, code = 0;
+	char words[80];
+	ssize_t n;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0) {
+		free(env);
+		return err_sys(err, errno, "cannot start %s", argv[0]);
+	}
+	prog.out = fds[1];
+	pid = spawn_program(&prog, err);
+	free(env);
+	close(fds[1]);
+	if (pid < 0) {
+		close(fds[0]);
+		return false;
+	}
+	n = read_until(fds[0], out, cap, deadline);
+	if (n < 0) {
+		code = errno;
+		spawn_kill(pid, SIGKILL);
+	}
+	close(fds[0]);
+	status = reap(pid, deadline);
+	if (code == 0 && status == 0) {
+		out[n] = '\0';
+		*len_r = (size_t)n;
+		return true;
+	}
+	explicit_bzero(out, cap);
+	if (code == EFBIG)
+		return err_set(err, ERR_RETRY, "%s wrote more than %zu bytes",
+			argv[0], cap - 1);
+	if (code != 0)
+		return err_sys(err, code, "%s", argv[0]);
+	return err_set(err, ERR_RETRY, "%s %s", argv[0],
+		spawn_status(words, sizeof(words), status));
+}
+
+void spawn_kill(pid_t pid, int sig)
+{
+	/* Its own group first: offspring must not outlive a deadline. The pid
+	 * too, in case it has not yet become a group leader. */
+	kill(-pid, sig);
+	kill(pid, sig);
+}
+
+const char *spawn_status(char *out, size_t cap, int status)
+{
+	static const char *const names[] = {
+		[EX_USAGE - 64] = "usage", [EX_DATAERR - 64] = "data error",
+		[EX_NOINPUT - 64] = "no input", [EX_NOUSER - 64] = "no such user",
+		[EX_NOHOST - 64] = "no such host",
+		[EX_UNAVAILABLE - 64] = "unavailable",
+		[EX_SOFTWARE - 64] = "software error",
+		[EX_OSERR - 64] = "system error", [EX_OSFILE - 64] = "system file",
+		[EX_CANTCREAT - 64] = "cannot create", [EX_IOERR - 64] = "I/O error",
+		[EX_TEMPFAIL - 64] = "temporary failure",
+		[EX_PROTOCOL - 64] = "protocol error",
+		[EX_NOPERM - 64] = "permission denied",
+		[EX_CONFIG - 64] = "configuration error",
+	};
+	int code;
+
+	if (WIFSIGNALED(status)) {
+		snprintf(out, cap, "was killed by signal %d", WTERMSIG(status));
+		return out;
+	}
+	code = WEXITSTATUS(status);
+	if (code >= 64 && code < 64 + (int)(sizeof(names) / sizeof(names[0])))
+		snprintf(out, cap, "exited with status %d (%s)", code,
+			names[code - 64]);
+	else
+		snprintf(out, cap, "exited with status %d", code);
+	return out;
+}

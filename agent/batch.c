@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "agent/batch.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/base/log.h"
+
+/* The first refusals may be a person at work on the MDA: no waiting. */
+#define TRIES_AT_ONCE 3
+#define FIRST_WAIT 300
+#define LONGEST_WAIT (6 * 3600)
+
+struct batch_slot *batch_next(struct batch *batch)
+{
+	struct batch_slot *slot = &batch->slots[batch->count];
+
+	memset(slot, 0, sizeof(*slot));
+	slot->item.fd = -1;
+	slot->item.id = ledger_next_id(batch->ledger) + batch->count;
+	return slot;
+}
+
+void batch_add(struct batch *batch)
+{
+	if (batch->count == 0)
+		batch->since = clock_now();
+	batch->bytes += batch->slots[batch->count].item.stored;
+	batch->count++;
+}
+
+bool batch_full(const struct batch *batch)
+{
+	return batch->count == LIMIT_BATCH_MESSAGES
+		|| batch->bytes >= LIMIT_BATCH_BYTES
+		|| (batch->count != 0
+			&& clock_now() - batch->since >= LIMIT_BATCH_MS);
+}
+
+static struct batch_slot *slot_of(struct item *item)
+{
+	return (struct batch_slot *)(void *)
+		((char *)item - offsetof(struct batch_slot, item));
+}
+
+bool batch_hint(struct batch *batch, struct item *item, const char *text,
+	struct err *err)
+{
+	snprintf(item->hint, sizeof(item->hint), "%s", text);
+	return ledger_hint(batch->ledger, slot_of(item)->entry, text, err)
+		&& ledger_flush(batch->ledger, err);
+}
+
+static bool write_intents(struct batch *batch, struct err *err)
+{
+	struct batch_slot *slot;
+	size_t i;
+
+	for (i = 0; i < batch->count; i++) {
+		slot = &batch->slots[i];
+		slot->what.name = slot->item.name;
+		slot->what.dest = batch->dest_name;
+		slot->what.size = slot->item.size;
+		slot->what.stored = slot->item.stored;
+		if (!ledger_intent(batch->ledger, &slot->what, &slot->entry,
+			err))
+			return false;
+	}
+	return ledger_sync(batch->ledger, err);
+}
+
+static int64_t next_try(const struct ledger_entry *entry)
+{
+	int64_t wait = FIRST_WAIT;
+	unsigned int i;
+
+	if (entry->tries + 1 < TRIES_AT_ONCE)
+		return clock_wall();
+	for (i = TRIES_AT_ONCE; i <= entry->tries && wait < LONGEST_WAIT; i++)
+		wait *= 2;
+	return clock_wall() + (wait < LONGEST_WAIT ? wait : LONGEST_WAIT);
+}
+
+static bool note_one(struct batch *batch, struct batch_slot *slot,
+	struct err *err)
+{
+	switch (slot->item.state) {
+	case ITEM_DELIVERED:
+		batch->counts->delivered++;
+		return ledger_delivered(batch->ledger, slot->entry, err);
+	case ITEM_DEFERRED:
+		batch->counts->deferred++;
+		log_err(LOG_LEVEL_WARN, &slot->item.err);
+		return ledger_deferred(batch->ledger, slot->entry,
+			next_try(slot->entry), slot->item.err.text, err);
+	case ITEM_VOID:
+		log_warn("the staged file %s has disappeared; the message "
+			"will be fetched again", slot->item.name);
+		return ledger_void(batch->ledger, slot->entry, err);
+	case ITEM_STAGED:
+		break;
+	}
+	return true;
+}
+
+bool batch_note(struct batch *batch, struct batch_slot *const *slots,
+	size_t n, struct err *err)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (!note_one(batch, slots[i], err))
+			return false;
+		if (batch->done != NULL)
+			batch->done(batch->arg, slots[i]);
+	}
+	/* A Maildir shows by itself what was delivered; elsewhere the note is
+	 * all there is, and comes before the lock is let go. */
+	if (batch->dest->kind->shows_delivery)
+		return ledger_flush(batch->ledger, err);
+	return ledger_sync(batch->ledger, err);
+}
+
+bool batch_commit(struct batch *batch, struct err *err)
+{
+	struct batch_slot *slots[LIMIT_BATCH_MESSAGES];
+	struct item *items[LIMIT_BATCH_MESSAGES];
+	const struct dest_kind *kind = batch->dest->kind;
+	size_t i, n = batch->count;
+
+	if (n == 0)
+		return true;
+	for (i = 0; i < n; i++) {
+		slots[i] = &batch->slots[i];
+		items[i] = &batch->slots[i].item;
+	}
+	if (!stage_sync(&batch->dest->stage, items, n, err)
+	    || !write_intents(batch, err)
+	    || !kind->commit(batch->dest, items, n, err)
+	    || !kind->sync(batch->dest, err)
+	    || !batch_note(batch, slots, n, err))
+		return false;
+	kind->release(batch->dest, items, n);
+	batch->count = 0;
+	batch->bytes = 0;
+	return true;
+}

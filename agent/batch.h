@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef AGENT_BATCH_H
+#define AGENT_BATCH_H
+
+#include "agent/base/clock.h"
+#include "agent/base/limits.h"
+#include "agent/chan.h"
+#include "agent/ledger.h"
+#include "delivery/dest.h"
+
+/*
+ * Messages that share their flushes on the way from stage to destination.
+ * batch_commit() holds the order of durable effects on which "exactly once"
+ * rests; recover.h picks it up where a crash left it.
+ */
+
+struct batch_slot {
+	struct item item;
+	struct ledger_entry what;	/* for the intent; strings not owned */
+	struct ledger_entry *entry;	/* in the ledger, after the intent */
+	void *owner;			/* whatever the pass wants to know */
+};
+
+struct batch {
+	struct ledger *ledger;
+	struct dest *dest;
+	const char *dest_name;
+	struct chan_counts *counts;
+	/* Told about each message whose fate is written down. */
+	void (*done)(void *arg, struct batch_slot *slot);
+	void *arg;
+	size_t count;
+	uint64_t bytes;
+	clock_ms since;			/* when the first one was sealed */
+	struct batch_slot slots[LIMIT_BATCH_MESSAGES];
+};
+
+/* The slot for the next message, its item cleared. It counts only after
+ * batch_add(). */
+struct batch_slot *batch_next(struct batch *batch);
+/* The message in it is sealed. */
+void batch_add(struct batch *batch);
+/* Is it time to commit? */
+bool batch_full(const struct batch *batch);
+
+/* Delivers all that was added, in this order: staged files durable, staging
+ * directory durable, intents durable, destination, destination durable,
+ * outcome noted. On an error the pass must end without QUIT; whatever was
+ * reached, recovery finishes it. */
+bool batch_commit(struct batch *batch, struct err *err) MUST_USE;
+
+/* Writes down what became of n settled slots: delivered, deferred, void. */
+bool batch_note(struct batch *batch, struct batch_slot *const *slots,
+	size_t n, struct err *err) MUST_USE;
+
+/* For struct dest_env: notes in the ledger for the slot an item is in. */
+bool batch_hint(struct batch *batch, struct item *item, const char *text,
+	struct err *err) MUST_USE;
+
+#endif

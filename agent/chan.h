@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef AGENT_CHAN_H
+#define AGENT_CHAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/base/err.h"
+#include "agent/base/limits.h"
+
+/*
+ * Packets between the parent and a worker, over a SOCK_SEQPACKET pair. All
+ * have one fixed size. Each side treats the other as hostile: a packet of
+ * another size, an unknown type or an unterminated text ends the connection.
+ */
+
+enum chan_type {
+	CHAN_PROGRESS = 1,	/* worker: how far it is */
+	CHAN_SPAWN,		/* worker: run the MDA on this descriptor */
+	CHAN_EXITED,		/* parent: how that ended */
+	CHAN_REPORT,		/* worker: how the pass ended */
+	CHAN_STOP		/* parent: end soon */
+};
+
+enum chan_phase { PHASE_RECOVER, PHASE_CONNECT, PHASE_LOGIN, PHASE_LIST,
+	PHASE_CHECK, PHASE_FETCH, PHASE_DELETE, PHASE_QUIT, PHASES };
+
+struct chan_progress {
+	uint32_t phase;			/* enum chan_phase */
+	uint64_t messages, of_messages, bytes, of_bytes;
+};
+
+struct chan_spawn {
+	uint64_t id;			/* delivery id */
+	uint32_t attempt;
+	char epoch[24];
+};
+
+struct chan_exited {
+	uint32_t started;		/* 0: `output` says why not */
+	int32_t status;			/* wait status */
+	char output[LIMIT_MDA_OUTPUT];	/* last words, printable */
+};
+
+/* What a pass did. */
+struct chan_counts {
+	uint64_t listed;		/* on the server */
+	uint64_t fetched, fetched_bytes;	/* new, retrieved */
+	uint64_t delivered;		/* new in the destination */
+	uint64_t deferred;		/* retrieved, but refused by the MDA */
+	uint64_t deleted;		/* on the server */
+	uint64_t skipped;		/* too large */
+	uint64_t later;			/* beyond limits of a pass */
+	uint64_t failed;		/* the server would not hand them over */
+};
+
+struct chan_report {
+	uint32_t class;			/* enum err_class */
+	struct chan_counts counts;
+	char text[512], server[256];	/* struct err */
+};
+
+struct chan_packet {
+	uint32_t type;			/* enum chan_type */
+	union {
+		struct chan_progress progress;
+		struct chan_spawn spawn;
+		struct chan_exited exited;
+		struct chan_report report;
+	};
+};
+
+/* Two connected ends, close-on-exec. */
+bool chan_pair(int fds[2], struct err *err) MUST_USE;
+
+/* `fd` goes along if it is not -1. Waits while the other end is slow.
+ * ERR_STOP if it is gone. */
+bool chan_send(int chan, const struct chan_packet *packet, int fd,
+	struct err *err) MUST_USE;
+
+/* Waits for a packet and checks it. *fd_r is a descriptor that came along
+ * (the receiver closes it) or -1; NULL refuses descriptors. ERR_STOP when the
+ * other end is gone, ERR_PROTO for a packet that is not well-formed. */
+bool chan_recv(int chan, struct chan_packet *packet_r, int *fd_r,
+	struct err *err) MUST_USE;
+
+#endif

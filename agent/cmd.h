@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef AGENT_CMD_H
+#define AGENT_CMD_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "config/config.h"
+
+/*
+ * The commands: one file each, one row each in main.c.
+ */
+
+struct cmd_env {
+	const struct config *config;	/* loaded and free of mistakes */
+	FILE *trace;			/* --trace, or NULL */
+	bool quiet;
+};
+
+struct cmd {
+	const char *name;
+	const char *usage;		/* arguments */
+	const char *help;		/* what --help adds */
+	int min_args, max_args;		/* max_args < 0: any number */
+	/* argv holds argc arguments behind the command's name. Returns an
+	 * exit status (sysexits.h). */
+	int (*run)(const struct cmd_env *env, int argc, char **argv);
+};
+
+extern const struct cmd cmd_fetch;
+extern const struct cmd cmd_check;
+extern const struct cmd cmd_probe;
+extern const struct cmd cmd_talk;
+
+/* The account an argument names, or NULL after an error message with the
+ * nearest known name. */
+const struct account *cmd_account(const struct cmd_env *env, const char *name);
+
+#endif

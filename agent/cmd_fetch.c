@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "agent/base/arena.h"
+#include "agent/base/log.h"
+#include "agent/cmd.h"
+#include "agent/sched.h"
+
+static bool already(const struct account *const *list, size_t n,
+	const struct account *account)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (list[i] == account)
+			return true;
+	return false;
+}
+
+/* The named accounts, or all that are enabled; false after an error. */
+static bool choose(const struct cmd_env *env, int argc, char **argv,
+	const struct account **list, size_t *count_r)
+{
+	const struct config *config = env->config;
+	const struct account *account;
+	size_t i, n = 0;
+
+	for (i = 0; argc == 0 && i < config->count; i++)
+		if (config->accounts[i].enabled)
+			list[n++] = &config->accounts[i];
+	for (i = 0; i < (size_t)argc; i++) {
+		account = cmd_account(env, argv[i]);
+		if (account == NULL)
+			return false;
+		if (!already(list, n, account))
+			list[n++] = account;
+	}
+	*count_r = n;
+	return true;
+}
+
+static int run(const struct cmd_env *env, int argc, char **argv)
+{
+	const struct account **list = mem_grow(NULL, env->config->count + 1,
+		sizeof(*list));
+	struct sched_options options = { env->config, list, 0, env->trace,
+		env->quiet };
+	int status = EX_USAGE;
+
+	if (choose(env, argc, argv, list, &options.count)) {
+		if (options.count == 0)
+			log_warn("no account is enabled");
+		status = err_exit_status(sched_fetch(&options));
+	}
+	free(list);
+	return status;
+}
+
+const struct cmd cmd_fetch = {
+	"fetch", "[ACCOUNT...]",
+	"Polls the named accounts, or all that are enabled, once and in parallel,\n"
+	"and exits when all are done. New messages go to each account's destination;\n"
+	"what its `keep` lets go is deleted on the server.\n"
+	"\n"
+	"Exit status: 0 when all went well (also without mail), 75 try later,\n"
+	"76 the server misbehaves, 77 login refused, 78 configuration; the worst\n"
+	"account decides.\n",
+	0, -1, run,
+};

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "agent/ledger.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/fsx.h"
+#include "agent/base/limits.h"
+#include "agent/base/log.h"
+#include "agent/ledger_priv.h"
+
+bool ledger_put(struct ledger *l, const struct record *r, struct err *err)
+{
+	size_t n;
+
+	if (l->broken)
+		return err_set(err, ERR_RETRY, "%s could not be written",
+			l->path);
+	if (sizeof(l->buffer) - l->len < LIMIT_LEDGER_LINE
+	    && !ledger_flush(l, err))
+		return false;
+	n = record_encode(r, &l->crc, l->buffer + l->len, LIMIT_LEDGER_LINE);
+	if (n == 0)
+		return err_set(err, ERR_MSG, "a record for %s would be longer "
+			"than %d bytes", l->path, LIMIT_LEDGER_LINE);
+	l->len += n;
+	l->lines++;
+	return true;
+}
+
+/* Writes a record and lets it take effect in memory. */
+static bool record(struct ledger *l, struct record *r, struct err *err)
+{
+	const struct record mark = { .type = RECORD_MARK,
+		.time = clock_wall() };
+
+	if (l->synced && !ledger_put(l, &mark, err))
+		return false;
+	l->synced = false;
+	if (!ledger_put(l, r, err))
+		return false;
+	if (!ledger_apply(l, r))
+		return err_set(err, ERR_RETRY, "%s: a record makes no sense",
+			l->path);
+	return true;
+}
+
+bool ledger_flush(struct ledger *l, struct err *err)
+{
+	size_t len = l->len;
+
+	if (l->broken)
+		return err_set(err, ERR_RETRY, "%s could not be written",
+			l->path);
+	l->len = 0;
+	if (len == 0 || fsx_write(l->fd, l->buffer, len, l->path, err))
+		return true;
+	/* Part of a line may be there: whoever loads it cuts it off. */
+	l->broken = true;
+	return false;
+}
+
+bool ledger_sync(struct ledger *l, struct err *err)
+{
+	if (!ledger_flush(l, err))
+		return false;
+	if (l->synced)
+		return true;
+	if (!fsx_sync(l->fd, l->path, err)) {
+		l->broken = true;
+		return false;
+	}
+	l->synced = true;
+	return true;
+}
+
+struct ledger *ledger_open(int dir, const char *path, const char *account,
+	struct err *err)
+{
+	struct ledger *l = mem_grow(NULL, 1, sizeof(*l));
+
+	memset(l, 0, sizeof(*l));
+	l->arena = arena_new();
+	l->dir = dir;
+	l->fd = -1;
+	l->account = account;
+	l->next_id = 1;
+	snprintf(l->path, sizeof(l->path), "%s/" LEDGER_FILE, path);
+	ledger_grow(l);
+	if (ledger_load(l, err))
+		return l;
+	l->broken = true;
+	ledger_close(l);
+	return NULL;
+}
+
+void ledger_close(struct ledger *l)
+{
+	struct err err = ERR_INIT;
+
+	if (l == NULL)
+		return;
+	/* History is worth its space up to a few lines a message. */
+	if (!l->broken && l->lines > 6 * l->count + 1000
+	    && !ledger_compact(l, &err))
+		log_err(LOG_LEVEL_WARN, &err);
+	if (!l->broken && !ledger_flush(l, &err))
+		log_err(LOG_LEVEL_WARN, &err);
+	if (l->fd >= 0)
+		close(l->fd);
+	free(l->entries);
+	free(l->buckets);
+	arena_free(l->arena);
+	free(l);
+}
+
+const char *ledger_epoch(const struct ledger *l)
+{
+	return l->epoch;
+}
+
+uint64_t ledger_next_id(const struct ledger *l)
+{
+	return l->next_id;
+}
+
+bool ledger_intent(struct ledger *l, const struct ledger_entry *what,
+	struct ledger_entry **entry_r, struct err *err)
+{
+	char room[LEDGER_UID_ROOM];
+	struct record r = { .type = RECORD_INTENT, .id = l->next_id,
+		.time = clock_wall(), .listed = what->listed,
+		.size = what->size, .stored = what->stored,
+		.identity = what->identity };
+	const char *uid = what->uid;
+
+	r.uid_len = what->uid_len;
+	ledger_short_uid(&uid, &r.uid_len, room);
+	/* The record is kept in memory: its strings must last. */
+	r.uid = arena_strndup(l->arena, uid, r.uid_len);
+	r.name = arena_strdup(l->arena, what->name);
+	r.dest = arena_strdup(l->arena, what->dest);
+	if (!record(l, &r, err))
+		return false;
+	*entry_r = l->entries[l->count - 1];
+	(*entry_r)->claimed = true;
+	return true;
+}
+
+bool ledger_hint(struct ledger *l, struct ledger_entry *entry,
+	const char *text, struct err *err)
+{
+	struct record r = { .type = RECORD_HINT, .id = entry->id,
+		.text = arena_strdup(l->arena, text) };
+
+	return record(l, &r, err);
+}
+
+bool ledger_deferred(struct ledger *l, struct ledger_entry *entry,
+	int64_t next_try, const char *reason, struct err *err)
+{
+	struct record r = { .type = RECORD_DEFERRED, .id = entry->id,
+		.time = clock_wall(), .tries = entry->tries + 1,
+		.next_try = next_try, .text = reason };
+
+	return record(l, &r, err);
+}
+
+static bool record_state(struct ledger *l, enum record_type type,
+	const struct ledger_entry *entry, struct err *err)
+{
+	struct record r = { .type = type, .id = entry->id,
+		.time = clock_wall() };
+
+	return record(l, &r, err);
+}
+
+bool ledger_delivered(struct ledger *l, struct ledger_entry *entry,
+	struct err *err)
+{
+	return record_state(l, RECORD_DELIVERED, entry, err);
+}
+
+bool ledger_void(struct ledger *l, struct ledger_entry *entry,
+	struct err *err)
+{
+	return record_state(l, RECORD_VOID, entry, err);
+}
+
+bool ledger_deleting(struct ledger *l, struct ledger_entry *entry,
+	struct err *err)
+{
+	return record_state(l, RECORD_DELETING, entry, err);
+}
+
+bool ledger_gone(struct ledger *l, struct ledger_entry *entry,
+	struct err *err)
+{
+	return record_state(l, RECORD_GONE, entry, err);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef AGENT_LEDGER_H
+#define AGENT_LEDGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/base/err.h"
+#include "delivery/headers.h"
+
+/*
+ * The seen-UID ledger of one account: an append-only text file, one record a
+ * line, each with a CRC that also covers the CRC before it. A message goes
+ *
+ *	intent -> delivered -> deleting -> gone
+ *	   \-> deferred (refused; tried again)     \-> delivered (DELE failed)
+ *	    \-> void (nothing is left; fetch it again)
+ *
+ * Records collect in memory until ledger_flush() hands them to the kernel
+ * (they survive our death) or ledger_sync() makes them durable (they survive
+ * a power cut). Loading cuts off a torn end: what was never synced was never
+ * acted on. Damage before a point known to be durable is ERR_CONFIG, and
+ * nothing is touched.
+ */
+
+enum ledger_state { LEDGER_INTENT, LEDGER_DELIVERED, LEDGER_DELETING,
+	LEDGER_GONE, LEDGER_VOID };
+
+struct ledger_entry {
+	struct ledger_entry *next;	/* of the same hash; see ledger_find() */
+	uint64_t id;
+	enum ledger_state state;
+	int64_t time;			/* when it came to this: intent,
+					 * delivered, gone */
+	const char *uid;		/* uid_len bytes; longer ones hashed */
+	size_t uid_len;
+	uint64_t listed;		/* size as the server lists it */
+	struct identity identity;
+	bool claimed;			/* by a message of this pass's listing */
+	/* While state is LEDGER_INTENT: */
+	const char *name;		/* staged file */
+	const char *dest;		/* dest_describe() */
+	const char *hint;		/* the destination's last note, or "" */
+	uint64_t size, stored;		/* struct item */
+	unsigned int tries;		/* refused so often */
+	int64_t next_try;		/* wall time */
+};
+
+struct ledger;
+
+/* Loads DIR/ledger, or starts a new one. `path` names the directory in
+ * errors, `account` is written into a new file and must match an old one. The
+ * account's lock is held. */
+struct ledger *ledger_open(int dir, const char *path, const char *account,
+	struct err *err) MUST_USE;
+/* Writes what is left; compacts a file that is mostly history. Frees. NULL is
+ * allowed. */
+void ledger_close(struct ledger *ledger);
+
+/* Random text made with the ledger (hexadecimal): marks our files. */
+const char *ledger_epoch(const struct ledger *ledger);
+
+size_t ledger_count(const struct ledger *ledger);
+struct ledger_entry *ledger_at(const struct ledger *ledger, size_t i);
+
+/* Entries with this UID, one after another: pass NULL first, then the last
+ * answer; NULL is the end. Void entries are left out. A UID longer than
+ * LIMIT_UID is looked up by its hash. */
+struct ledger_entry *ledger_find(const struct ledger *ledger, const char *uid,
+	size_t len, const struct ledger_entry *after);
+
+/* Records. Each may write to the file (ERR_RETRY); after an error every
+ * further one fails too, and the pass must end. */
+bool ledger_intent(struct ledger *ledger, const struct ledger_entry *what,
+	struct ledger_entry **entry_r, struct err *err) MUST_USE;
+/* The id the next intent gets. */
+uint64_t ledger_next_id(const struct ledger *ledger);
+bool ledger_hint(struct ledger *ledger, struct ledger_entry *entry,
+	const char *text, struct err *err) MUST_USE;
+bool ledger_delivered(struct ledger *ledger, struct ledger_entry *entry,
+	struct err *err) MUST_USE;
+bool ledger_deferred(struct ledger *ledger, struct ledger_entry *entry,
+	int64_t next_try, const char *reason, struct err *err) MUST_USE;
+bool ledger_void(struct ledger *ledger, struct ledger_entry *entry,
+	struct err *err) MUST_USE;
+bool ledger_deleting(struct ledger *ledger, struct ledger_entry *entry,
+	struct err *err) MUST_USE;
+bool ledger_gone(struct ledger *ledger, struct ledger_entry *entry,
+	struct err *err) MUST_USE;
+
+bool ledger_flush(struct ledger *ledger, struct err *err) MUST_USE;
+bool ledger_sync(struct ledger *ledger, struct err *err) MUST_USE;
+
+/* Writes the whole ledger anew, without history, durably. */
+bool ledger_compact(struct ledger *ledger, struct err *err) MUST_USE;
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/fsx.h"
+#include "agent/ledger_priv.h"
+
+/* Deleted messages are remembered for a month: servers have shown them again
+ * after a restore. */
+#define GONE_SECONDS (30 * 86400)
+
+static bool put_header(struct ledger *l, struct err *err)
+{
+	const struct record r = { .type = RECORD_LEDGER, .version = LEDGER_VERSION,
+		.time = l->created, .name = l->account, .text = l->epoch };
+
+	l->crc = 0;
+	return ledger_put(l, &r, err);
+}
+
+static bool put_open(struct ledger *l, const struct ledger_entry *e,
+	struct err *err)
+{
+	const struct record intent = { .type = RECORD_INTENT, .id = e->id,
+		.time = e->time, .uid = e->uid, .uid_len = e->uid_len,
+		.listed = e->listed, .size = e->size, .stored = e->stored,
+		.identity = e->identity, .name = e->name, .dest = e->dest };
+	const struct record hint = { .type = RECORD_HINT, .id = e->id,
+		.text = e->hint };
+	const struct record deferred = { .type = RECORD_DEFERRED, .id = e->id,
+		.time = e->time, .tries = e->tries, .next_try = e->next_try,
+		.text = "" };
+
+	return ledger_put(l, &intent, err)
+		&& (e->hint[0] == '\0' || ledger_put(l, &hint, err))
+		&& (e->tries == 0 || ledger_put(l, &deferred, err));
+}
+
+static bool put_entry(struct ledger *l, const struct ledger_entry *e,
+	struct err *err)
+{
+	const struct record seen = { .type = RECORD_SEEN, .id = e->id,
+		.time = e->time, .uid = e->uid, .uid_len = e->uid_len,
+		.listed = e->listed, .identity = e->identity,
+		.state = (uint64_t)e->state };
+
+	if (e->state == LEDGER_INTENT)
+		return put_open(l, e, err);
+	if (e->state == LEDGER_VOID || (e->state == LEDGER_GONE
+		&& clock_wall() - e->time > GONE_SECONDS))
+		return true;
+	return ledger_put(l, &seen, err);
+}
+
+static bool put_all(struct ledger *l, struct err *err)
+{
+	size_t i;
+
+	if (!put_header(l, err))
+		return false;
+	for (i = 0; i < l->count; i++)
+		if (!put_entry(l, l->entries[i], err))
+			return false;
+	return ledger_sync(l, err);
+}
+
+/* New file, durable, then the name: at no moment is there no ledger. */
+bool ledger_compact(struct ledger *l, struct err *err)
+{
+	int fd = openat(l->dir, LEDGER_NEW, O_WRONLY | O_CREAT | O_TRUNC
+		| O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return err_sys(err, errno, "cannot make %s.new", l->path);
+	if (l->fd >= 0)
+		close(l->fd);
+	l->fd = fd;
+	l->lines = 0;
+	l->synced = false;
+	if (put_all(l, err)) {
+		if (renameat(l->dir, LEDGER_NEW, l->dir, LEDGER_FILE) == 0)
+			return fsx_sync_dir(l->dir, l->path, err);
+		err_sys(err, errno, "cannot rename %s.new", l->path);
+	}
+	unlinkat(l->dir, LEDGER_NEW, 0);
+	l->broken = true;
+	return false;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef AGENT_LEDGER_PRIV_H
+#define AGENT_LEDGER_PRIV_H
+
+#include "agent/base/arena.h"
+#include "agent/ledger.h"
+#include "agent/ledger_record.h"
+
+/*
+ * What the files of the ledger share: ledger.c (records, file), ledger_table.c
+ * (entries in memory), ledger_load.c (reading), ledger_compact.c (writing
+ * anew), ledger_record.c (lines).
+ */
+
+#define LEDGER_FILE "ledger"
+#define LEDGER_NEW "ledger.new"
+#define LEDGER_VERSION 1
+#define LEDGER_BUFFER (64 * 1024)
+
+struct ledger {
+	struct arena *arena;
+	char path[512];			/* of the file, for errors */
+	const char *account;
+	char epoch[17];
+	int64_t created;
+	int dir, fd;
+	struct ledger_entry **entries;	/* by ascending id */
+	size_t count, room;
+	struct ledger_entry **buckets;
+	size_t bucket_count;		/* a power of two */
+	uint64_t next_id;
+	size_t lines;			/* in the file */
+	uint32_t crc;			/* of the last line */
+	bool synced;			/* the next line begins with a mark */
+	bool broken;			/* a write failed: nothing more */
+	bool torn;			/* the end must be cut off */
+	size_t len;
+	char buffer[LEDGER_BUFFER];
+};
+
+/* ledger_table.c: makes room for more entries. */
+void ledger_grow(struct ledger *l);
+/* The one place where a record changes memory, when loading and when writing.
+ * False if it makes no sense here. */
+bool ledger_apply(struct ledger *l, const struct record *r);
+/* A UID as it is stored: a very long one by its hash, kept in `room`. */
+#define LEDGER_UID_ROOM 32
+void ledger_short_uid(const char **uid, size_t *len, char *room);
+
+/* ledger.c: one line into the buffer. */
+bool ledger_put(struct ledger *l, const struct record *r, struct err *err)
+	MUST_USE;
+
+/* ledger_load.c: reads the file, or starts a new one. */
+bool ledger_load(struct ledger *l, struct err *err) MUST_USE;
+
+#endif

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "agent/ledger_record.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "agent/base/limits.h"
+#include "agent/base/num.h"
+
+/* "xxxxxxxx " */
+#define CRC_LEN 9
+
+enum field_type { FIELD_NUMBER, FIELD_TIME, FIELD_TEXT, FIELD_UID,
+	FIELD_DIGEST, FIELD_HEADER };
+
+/* A letter for each member of struct record. */
+static const struct field {
+	char letter;
+	enum field_type type;
+	size_t at;
+} fields[] = {
+	{ 'i', FIELD_NUMBER, offsetof(struct record, id) },
+	{ 't', FIELD_TIME, offsetof(struct record, time) },
+	{ 'u', FIELD_UID, offsetof(struct record, uid) },
+	{ 'l', FIELD_NUMBER, offsetof(struct record, listed) },
+	{ 'z', FIELD_NUMBER, offsetof(struct record, size) },
+	{ 's', FIELD_NUMBER, offsetof(struct record, stored) },
+	{ 'c', FIELD_DIGEST, offsetof(struct record, identity.content) },
+	{ 'h', FIELD_HEADER, offsetof(struct record, identity) },
+	{ 'n', FIELD_TEXT, offsetof(struct record, name) },
+	{ 'd', FIELD_TEXT, offsetof(struct record, dest) },
+	{ 'x', FIELD_TEXT, offsetof(struct record, text) },
+	{ 'k', FIELD_NUMBER, offsetof(struct record, tries) },
+	{ 'a', FIELD_TIME, offsetof(struct record, next_try) },
+	{ 'S', FIELD_NUMBER, offsetof(struct record, state) },
+	{ 'v', FIELD_NUMBER, offsetof(struct record, version) },
+};
+
+/* The fields of each type, in the order of the line. */
+static const struct {
+	const char *name, *letters;
+} types[] = {
+	[RECORD_LEDGER] = { "ledger", "vtnx" },
+	[RECORD_INTENT] = { "intent", "itulzschnd" },
+	[RECORD_HINT] = { "hint", "ix" },
+	[RECORD_DELIVERED] = { "delivered", "it" },
+	[RECORD_DEFERRED] = { "deferred", "itkax" },
+	[RECORD_VOID] = { "void", "it" },
+	[RECORD_DELETING] = { "deleting", "it" },
+	[RECORD_GONE] = { "gone", "it" },
+	[RECORD_SEEN] = { "seen", "itulchS" },
+	[RECORD_MARK] = { "mark", "t" },
+};
+
+static_assert(sizeof(types) / sizeof(types[0]) == RECORD_TYPES,
+	"one row for each type of record");
+
+static const struct field *field_of(char letter)
+{
+	const struct field *f = fields;
+
+	while (f->letter != letter)
+		f++;
+	return f;
+}
+
+static size_t put_text(char *out, size_t cap, const char *s, size_t len)
+{
+	static const char hex[] = "0123456789abcdef";
+	size_t i, n = 0;
+	unsigned char c;
+
+	if (len == 0)
+		return (size_t)snprintf(out, cap, "-");
+	for (i = 0; i < len && n + 4 <= cap; i++) {
+		c = (unsigned char)s[i];
+		if (c > ' ' && c < 0x7f && c != '%' && !(c == '-' && len == 1)) {
+			out[n++] = (char)c;
+			continue;
+		}
+		out[n++] = '%';
+		out[n++] = hex[c >> 4];
+		out[n++] = hex[c & 15];
+	}
+	return i == len ? n : cap;
+}
+
+static size_t put_field(const struct record *record, const struct field *f,
+	char *out, size_t cap)
+{
+	const void *p = (const char *)record + f->at;
+	const struct identity *identity;
+	const char *text;
+
+	switch (f->type) {
+	case FIELD_NUMBER:
+		return (size_t)snprintf(out, cap, "%" PRIu64,
+			*(const uint64_t *)p);
+	case FIELD_TIME:
+		return (size_t)snprintf(out, cap, "%" PRId64,
+			*(const int64_t *)p);
+	case FIELD_UID:
+		return put_text(out, cap, record->uid, record->uid_len);
+	case FIELD_DIGEST:
+		return (size_t)snprintf(out, cap, "%s",
+			((const struct digest *)p)->text);
+	case FIELD_HEADER:
+		identity = p;
+		return (size_t)snprintf(out, cap, "%s", identity->has_header
+			? identity->header.text : "-");
+	case FIELD_TEXT:
+		break;
+	}
+	text = *(const char *const *)p;
+	return put_text(out, cap, text, strlen(text));
+}
+
+static uint32_t crc_of(uint32_t before, const char *s, size_t len)
+{
+	return (uint32_t)crc32(before, (const Bytef *)s, (uInt)len);
+}
+
+size_t record_encode(const struct record *record, uint32_t *crc, char *out,
+	size_t cap)
+{
+	const char *letter = types[record->type].letters;
+	char head[CRC_LEN + 1];
+	size_t n;
+
+	n = CRC_LEN + (size_t)snprintf(out + CRC_LEN, cap - CRC_LEN, "%s",
+		types[record->type].name);
+	for (; *letter != '\0' && n + 1 < cap; letter++) {
+		out[n++] = ' ';
+		n += put_field(record, field_of(*letter), out + n, cap - n);
+	}
+	if (n + 1 >= cap)
+		return 0;
+	*crc = crc_of(*crc, out + CRC_LEN, n - CRC_LEN);
+	snprintf(head, sizeof(head), "%08" PRIx32 " ", *crc);
+	memcpy(out, head, CRC_LEN);
+	out[n++] = '\n';
+	return n;
+}
+
+static bool get_text(const char *s, size_t len, struct arena *arena,
+	const char **text_r, size_t *len_r)
+{
+	char *out = arena_alloc(arena, len + 1);
+	uint64_t byte;
+	size_t i, n = 0;
+
+	if (len == 1 && s[0] == '-')
+		len = 0;
+	for (i = 0; i < len; i++) {
+		if (s[i] != '%') {
+			out[n++] = s[i];
+			continue;
+		}
+		if (i + 2 >= len || !num_hex(s + i + 1, 2, &byte))
+			return false;
+		out[n++] = (char)byte;
+		i += 2;
+	}
+	out[n] = '\0';
+	*text_r = out;
+	*len_r = n;
+	return true;
+}
+
+static bool get_digest(const char *s, size_t len, struct digest *digest_r)
+{
+	if (len != DIGEST_LEN)
+		return false;
+	memcpy(digest_r->text, s, len);
+	digest_r->text[len] = '\0';
+	return true;
+}
+
+static bool get_field(struct record *record, const struct field *f,
+	const char *s, size_t len, struct arena *arena)
+{
+	void *p = (char *)record + f->at;
+	uint64_t number;
+	size_t ignored;
+
+	switch (f->type) {
+	case FIELD_NUMBER:
+		return num_u64(s, len, UINT64_MAX, p);
+	case FIELD_TIME:
+		if (!num_u64(s, len, INT64_MAX, &number))
+			return false;
+		*(int64_t *)p = (int64_t)number;
+		return true;
+	case FIELD_UID:
+		return get_text(s, len, arena, &record->uid, &record->uid_len);
+	case FIELD_DIGEST:
+		return get_digest(s, len, p);
+	case FIELD_HEADER:
+		record->identity.has_header = !(len == 1 && s[0] == '-');
+		return !record->identity.has_header
+			|| get_digest(s, len, &record->identity.header);
+	case FIELD_TEXT:
+		break;
+	}
+	return get_text(s, len, arena, p, &ignored);
+}
+
+static bool check_crc(uint32_t *crc, const char *line, size_t len)
+{
+	uint32_t expected;
+	uint64_t stated;
+
+	if (len <= CRC_LEN || line[CRC_LEN - 1] != ' '
+	    || !num_hex(line, CRC_LEN - 1, &stated))
+		return false;
+	expected = crc_of(*crc, line + CRC_LEN, len - CRC_LEN);
+	*crc = (uint32_t)stated;
+	return stated == expected;
+}
+
+static size_t next_word(const char **p, const char *end, const char **word_r)
+{
+	const char *blank;
+
+	*word_r = *p;
+	blank = memchr(*p, ' ', (size_t)(end - *p));
+	if (blank == NULL)
+		blank = end;
+	*p = blank < end ? blank + 1 : end;
+	return (size_t)(blank - *word_r);
+}
+
+static bool find_type(const char *word, size_t len, enum record_type *type_r)
+{
+	int i;
+
+	for (i = 0; i < RECORD_TYPES; i++)
+		if (strlen(types[i].name) == len
+		    && memcmp(types[i].name, word, len) == 0) {
+			*type_r = (enum record_type)i;
+			return true;
+		}
+	return false;
+}
+
+bool record_decode(struct record *record_r, uint32_t *crc, const char *line,
+	size_t len, struct arena *arena)
+{
+	const char *p = line + CRC_LEN, *end = line + len, *word, *letter;
+	size_t n;
+
+	if (!check_crc(crc, line, len))
+		return false;
+	memset(record_r, 0, sizeof(*record_r));
+	n = next_word(&p, end, &word);
+	if (!find_type(word, n, &record_r->type))
+		return false;
+	for (letter = types[record_r->type].letters; *letter != '\0'; letter++) {
+		n = next_word(&p, end, &word);
+		if (!get_field(record_r, field_of(*letter), word, n, arena))
+			return false;
+	}
+	return p == end;
+}

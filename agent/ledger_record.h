@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef AGENT_LEDGER_RECORD_H
+#define AGENT_LEDGER_RECORD_H
+
+#include "agent/base/arena.h"
+#include "agent/ledger.h"
+
+/*
+ * One line of the ledger and its struct: pure functions. A line is
+ *
+ *	CRC TYPE FIELD... LF
+ *
+ * CRC is eight hexadecimal digits over the CRC of the line before and
+ * everything behind the first blank, so a line that is missing, doubled or
+ * out of place does not fit. Text is percent-escaped; an empty text is "-".
+ */
+
+enum record_type {
+	RECORD_LEDGER,		/* the first line */
+	RECORD_INTENT,
+	RECORD_HINT,
+	RECORD_DELIVERED,
+	RECORD_DEFERRED,
+	RECORD_VOID,
+	RECORD_DELETING,
+	RECORD_GONE,
+	RECORD_SEEN,		/* a delivered entry, after compaction */
+	RECORD_MARK,		/* everything before it is durable */
+	RECORD_TYPES
+};
+
+struct record {
+	enum record_type type;
+	uint64_t id;
+	int64_t time;
+	const char *uid;
+	size_t uid_len;
+	uint64_t listed, size, stored;
+	struct identity identity;
+	const char *name, *dest, *text;
+	uint64_t tries;
+	int64_t next_try;
+	uint64_t state;		/* RECORD_SEEN: enum ledger_state */
+	uint64_t version;	/* RECORD_LEDGER */
+};
+
+/* Puts the line into out (cap bytes) and returns its length; *crc is the CRC
+ * of the line before, then of this one. 0 if it does not fit. */
+size_t record_encode(const struct record *record, uint32_t *crc, char *out,
+	size_t cap);
+
+/* Reads a line of len bytes without its LF. Strings are put into `arena`.
+ * False if it does not fit behind `*crc`, or is not a record. `*crc` becomes
+ * what the line says its CRC is, if it says anything, in either case. */
+bool record_decode(struct record *record_r, uint32_t *crc, const char *line,
+	size_t len, struct arena *arena);
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "agent/base/arena.h"
+#include "agent/base/log.h"
+#include "agent/cmd.h"
+#include "agent/pop3/sasl.h"
+#include "agent/pop3/tls.h"
+
+static const struct cmd *const commands[] = {
+	&cmd_fetch, &cmd_check, &cmd_probe, &cmd_talk,
+};
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+struct options {
+	const char *config_file;
+	bool verbose, quiet, trace, help;
+};
+
+static const char options_help[] =
+	"  -c, --config FILE   read this configuration\n"
+	"  -v, --verbose       tell more\n"
+	"  -q, --quiet         tell only what went wrong\n"
+	"      --trace         show the dialogue with the server, secrets masked\n"
+	"  -h, --help          show this, or the help of a command\n"
+	"      --version       show versions\n";
+
+static const struct cmd *find_command(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < COMMANDS; i++)
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	return NULL;
+}
+
+static void print_usage(FILE *out)
+{
+	size_t i;
+
+	fprintf(out, "usage: postrider [OPTION...] COMMAND [ARGUMENT...]\n\n"
+		"Fetches mail from POP3 servers and delivers it here, exactly "
+		"once.\n\n");
+	for (i = 0; i < COMMANDS; i++)
+		fprintf(out, "  %-6s %s\n", commands[i]->name,
+			commands[i]->usage);
+	fprintf(out, "\n%s\npostrider COMMAND --help tells more; see also "
+		"postrider(1), postrider.yaml(5).\n", options_help);
+}
+
+static void print_command(const struct cmd *cmd)
+{
+	printf("usage: postrider [OPTION...] %s %s\n\n%s\n%s", cmd->name,
+		cmd->usage, cmd->help, options_help);
+}
+
+static void print_version(void)
+{
+	const char *sasl = sasl_version();
+
+	printf("postrider %s\nGnuTLS %s\nGNU SASL %s\n", PACKAGE_VERSION,
+		tls_version(), sasl != NULL ? sasl : "not built in");
+}
+
+enum { OPT_TRACE = 256, OPT_VERSION };
+
+/* False when there is nothing more to do; *status_r is the exit status. */
+static bool parse(int argc, char **argv, struct options *o, int *status_r)
+{
+	static const struct option longs[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "quiet", no_argument, NULL, 'q' },
+		{ "trace", no_argument, NULL, OPT_TRACE },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, OPT_VERSION },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:vqh", longs, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			o->config_file = optarg;
+			break;
+		case 'v':
+			o->verbose = true;
+			break;
+		case 'q':
+			o->quiet = true;
+			break;
+		case OPT_TRACE:
+			o->trace = true;
+			break;
+		case 'h':
+			o->help = true;
+			break;
+		case OPT_VERSION:
+			print_version();
+			*status_r = EX_OK;
+			return false;
+		default:
+			fputs("postrider --help shows the options\n", stderr);
+			*status_r = EX_USAGE;
+			return false;
+		}
+	}
+	return true;
+}
+
+static void report_mistake(void *arg, const char *line)
+{
+	(void)arg;
+	fprintf(stderr, "%s\n", line);
+}
+
+const struct account *cmd_account(const struct cmd_env *env, const char *name)
+{
+	const struct account *account = config_account(env->config, name);
+	const char *near;
+
+	if (account != NULL)
+		return account;
+	near = config_nearest_account(env->config, name);
+	if (near != NULL)
+		log_error("there is no account %s in %s; did you mean %s?",
+			name, env->config->file, near);
+	else
+		log_error("there is no account %s in %s", name,
+			env->config->file);
+	return NULL;
+}
+
+static enum log_level wanted_level(const struct options *o,
+	const struct config *config)
+{
+	if (o->quiet)
+		return LOG_LEVEL_WARN;
+	return o->verbose ? LOG_LEVEL_DEBUG : config->log_level;
+}
+
+static int run_command(const struct cmd *cmd, const struct options *o,
+	int argc, char **argv)
+{
+	struct cmd_env env = { NULL, o->trace ? stderr : NULL, o->quiet };
+	struct arena *arena = arena_new();
+	struct err err = ERR_INIT;
+	int status;
+
+	if (config_load(o->config_file, arena, report_mistake, NULL,
+		&env.config, &err)
+	    && log_open(wanted_level(o, env.config), env.config->log_format,
+		    env.config->log_to, &err)) {
+		status = cmd->run(&env, argc, argv);
+	} else {
+		log_err(LOG_LEVEL_ERROR, &err);
+		status = err_exit_status(err.class);
+	}
+	arena_free(arena);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { NULL, false, false, false, false };
+	const struct cmd *cmd;
+	int status = EX_USAGE;
+
+	if (!parse(argc, argv, &o, &status))
+		return status;
+	argc -= optind;
+	argv += optind;
+	if (argc == 0) {
+		print_usage(o.help ? stdout : stderr);
+		return o.help ? EX_OK : EX_USAGE;
+	}
+	cmd = find_command(argv[0]);
+	if (cmd == NULL) {
+		fprintf(stderr, "postrider: unknown command %s\n", argv[0]);
+		print_usage(stderr);
+		return EX_USAGE;
+	}
+	if (o.help) {
+		print_command(cmd);
+		return EX_OK;
+	}
+	argc--;
+	if (argc < cmd->min_args || (cmd->max_args >= 0
+		&& argc > cmd->max_args)) {
+		fprintf(stderr, "usage: postrider %s %s\n", cmd->name,
+			cmd->usage);
+		return EX_USAGE;
+	}
+	return run_command(cmd, &o, argc, argv + 1);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef AGENT_PASS_H
+#define AGENT_PASS_H
+
+#include "agent/chan.h"
+#include "agent/session.h"
+#include "delivery/stage.h"
+
+/*
+ * One pass of one account, from the lock to QUIT: the only file that knows
+ * POP3, the ledger and the destination together.
+ */
+
+struct pass_env {
+	struct session_options session;
+	void *arg;
+	/* Told how far the pass is; may be called often. */
+	void (*progress)(void *arg, const struct chan_progress *progress);
+	/* See struct dest_env. */
+	bool (*spawn)(void *arg, const char *epoch, struct item *item,
+		unsigned int attempt, int *status_r, char *output, size_t cap,
+		struct err *err);
+};
+
+/* Runs it. `counts_r` says what was done, also after an error. Classes: see
+ * struct err; ERR_RETRY also when another process has the account's lock,
+ * whose pid the text names. */
+bool pass_run(const struct pass_env *env, struct chan_counts *counts_r,
+	struct err *err) MUST_USE;
+
+/* "maildir:/home/jane/Mail", the ledger's name for an account's destination. */
+void pass_dest_name(const struct account *account, char *out, size_t cap);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef AGENT_PLAN_H
+#define AGENT_PLAN_H
+
+#include "agent/base/arena.h"
+#include "agent/ledger.h"
+#include "agent/pop3/client.h"
+#include "config/config.h"
+
+/*
+ * What to do with each message on the server: the listing held against the
+ * ledger. Pure decisions; nothing is sent or written here.
+ *
+ * A message is known when a ledger entry has its UID and its listed size. Some
+ * servers let a sender choose the UID, so before a message of an earlier pass
+ * is deleted, and whenever UID and size do not settle it, its header decides
+ * (TOP); where that is not possible, its content does (RETR, then compared).
+ */
+
+enum plan_action {
+	PLAN_FETCH,	/* new, or cannot be told from new without reading it */
+	PLAN_CHECK,	/* ask for the header, then plan_checked() */
+	PLAN_KEEP,	/* delivered, stays on the server */
+	PLAN_DELETE,	/* delivered, may go */
+	PLAN_STAGED,	/* retrieved, its destination has not taken it yet */
+	PLAN_SKIP,	/* larger than limits.message */
+	PLAN_LATER	/* beyond limits.messages or limits.bytes */
+};
+
+struct plan_message {
+	const struct listed *listed;
+	enum plan_action action;
+	struct ledger_entry *entry;	/* what it is known as, or NULL */
+};
+
+struct plan {
+	struct plan_message *messages;
+	size_t count;
+	const struct account *account;
+	struct ledger *ledger;
+	int64_t now;
+};
+
+/* Is it time to delete this delivered message? */
+bool plan_due(const struct account *account, const struct ledger_entry *entry,
+	int64_t now);
+
+/* `last` is what LAST said if the server has no UIDL, else 0: with keep,
+ * messages up to it are known. Claims entries of the ledger. */
+void plan_make(struct plan *plan_r, const struct listing *listing,
+	struct ledger *ledger, const struct account *account, uint64_t last,
+	int64_t now, struct arena *arena);
+
+/* The header of a PLAN_CHECK message is here, or cannot be had (NULL):
+ * settles its action. */
+void plan_checked(struct plan *plan, struct plan_message *message,
+	const struct identity *identity);
+
+/* A message that was fetched turns out to be known: claims the entry, settles
+ * the action and returns true. */
+bool plan_recognise(struct plan *plan, struct plan_message *message,
+	const struct identity *identity);
+
+/* Applies the limits of a pass; after all checks. */
+void plan_limit(struct plan *plan);
+
+#endif

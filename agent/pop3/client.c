@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "agent/pop3/client.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/limits.h"
+#include "agent/base/log.h"
+#include "agent/pop3/client_priv.h"
+
+/* Slower than this a body is taken for an attempt to hold us up. */
+#define SLOWEST_BYTES_PER_SECOND 200
+
+void client_patience(struct client *client, uint64_t seconds)
+{
+	wire_deadline(client->wire, clock_min(client->session_end,
+		clock_after((int64_t)seconds * 1000)));
+}
+
+static const struct account_timeouts *timeouts(const struct client *client)
+{
+	return &client->options.account->timeouts;
+}
+
+bool client_reply(struct client *client, const char *what,
+	struct reply *reply_r, struct err *err)
+{
+	const char *line;
+	size_t len;
+
+	if (!wire_line(client->wire, &line, &len, err)) {
+		err_prefix(err, "%s", what);
+		return false;
+	}
+	reply_parse(line, len, reply_r);
+	if (reply_r->kind != REPLY_BAD)
+		return true;
+	reply_r->text = line;
+	reply_r->len = len;
+	return reply_refused(reply_r, ERR_PROTO, what, err);
+}
+
+bool client_exchange(struct client *client, const char *line,
+	struct reply *reply_r, struct err *err)
+{
+	size_t ignored;
+
+	if (wire_has_input(client->wire))
+		return err_set(err, ERR_PROTO, "the server sent a line that "
+			"answers no command");
+	return wire_put(client->wire, line, &ignored, err)
+		&& client_reply(client, line, reply_r, err);
+}
+
+bool client_command(struct client *client, const char *line,
+	struct reply *reply_r, struct err *err)
+{
+	client_patience(client, timeouts(client)->login);
+	return client_exchange(client, line, reply_r, err);
+}
+
+/* A command whose -ERR is an error of class `class`. */
+static bool must(struct client *client, const char *line, uint64_t seconds,
+	enum err_class class, struct reply *reply_r, struct err *err)
+{
+	client_patience(client, seconds);
+	if (!client_exchange(client, line, reply_r, err))
+		return false;
+	return reply_r->kind == REPLY_OK
+		|| reply_refused(reply_r, class, line, err);
+}
+
+static bool greet(struct client *client, struct err *err)
+{
+	struct reply reply;
+
+	client_patience(client, timeouts(client)->greeting);
+	if (!client_reply(client, "the greeting", &reply, err))
+		return false;
+	if (reply.kind != REPLY_OK)
+		return reply_refused(&reply, ERR_RETRY, "the connection", err);
+	log_escape(client->greeting, sizeof(client->greeting), reply.text,
+		reply.len);
+	return true;
+}
+
+/* Servers that do not know CAPA answer -ERR: then everything optional is
+ * tried once, and nothing is pipelined. */
+static bool ask_capa(struct client *client, struct err *err)
+{
+	const char *line;
+	struct reply reply;
+	size_t len, n;
+
+	memset(&client->capa, 0, sizeof(client->capa));
+	client_patience(client, timeouts(client)->command);
+	if (!client_exchange(client, "CAPA", &reply, err))
+		return false;
+	if (reply.kind != REPLY_OK) {
+		client->capa.user = true;
+		return true;
+	}
+	client->capa.known = true;
+	for (n = 0; n <= LIMIT_CAPA_LINES; n++) {
+		if (!wire_line(client->wire, &line, &len, err))
+			return false;
+		if (len == 1 && line[0] == '.')
+			return true;
+		reply_capa(line, len, &client->capa);
+	}
+	return err_set(err, ERR_PROTO, "the server lists more than %d "
+		"capabilities", LIMIT_CAPA_LINES);
+}
+
+static bool secure(struct client *client, struct err *err)
+{
+	const struct account *account = client->options.account;
+	const struct tls_options options = { account->tls_name,
+		account->ca_file, account->pin, account->priority };
+
+	return wire_start_tls(client->wire, client->options.trust, &options,
+		clock_min(client->session_end,
+			clock_after((int64_t)account->timeouts.tls * 1000)),
+		err);
+}
+
+/* STLS is mandatory here: a server, or somebody between, that does not offer
+ * it ends the session before anything secret is sent. */
+static bool start_tls(struct client *client, struct err *err)
+{
+	struct reply reply;
+
+	if (client->capa.known && !client->capa.stls)
+		return err_set(err, ERR_PROTO, "the server does not offer "
+			"STLS; use tls: implicit with port 995");
+	if (!must(client, "STLS", timeouts(client)->command, ERR_PROTO,
+		&reply, err) || !secure(client, err))
+		return false;
+	/* RFC 2595 section 4: what was learnt in the clear is forgotten. */
+	return ask_capa(client, err);
+}
+
+static bool say_hello(struct client *client, struct err *err)
+{
+	enum tls_mode tls = client->options.account->tls;
+
+	if (tls == TLS_IMPLICIT && !secure(client, err))
+		return false;
+	if (!greet(client, err) || !ask_capa(client, err))
+		return false;
+	return tls != TLS_STARTTLS || start_tls(client, err);
+}
+
+struct client *client_open(const struct client_options *options,
+	struct err *err)
+{
+	const struct account *account = options->account;
+	struct client *client;
+	clock_ms deadline;
+	struct net net;
+
+	deadline = clock_after((int64_t)account->timeouts.connect * 1000);
+	if (!net_connect(&net, account->host, account->port, options->stop_fd,
+		deadline, err))
+		return NULL;
+	client = mem_grow(NULL, 1, sizeof(*client));
+	memset(client, 0, sizeof(*client));
+	client->options = *options;
+	client->session_end =
+		clock_after((int64_t)account->timeouts.session * 1000);
+	snprintf(client->peer, sizeof(client->peer), "%s", net.peer);
+	client->wire = wire_new(&net, options->trace, options->trace_arg);
+	if (say_hello(client, err))
+		return client;
+	client_close(client);
+	return NULL;
+}
+
+void client_close(struct client *client)
+{
+	if (client == NULL)
+		return;
+	wire_free(client->wire);
+	free(client);
+}
+
+bool client_login(struct client *client, const struct secret *password,
+	struct err *err)
+{
+	return auth_run(client, password, err) && ask_capa(client, err);
+}
+
+const struct capa *client_capa(const struct client *client)
+{
+	return &client->capa;
+}
+
+struct tls *client_tls(struct client *client)
+{
+	return wire_tls(client->wire);
+}
+
+const char *client_greeting(const struct client *client)
+{
+	return client->greeting;
+}
+
+const char *client_peer(const struct client *client)
+{
+	return client->peer;
+}
+
+const char *client_mechanism(const struct client *client)
+{
+	return client->mechanism;
+}
+
+bool client_stat(struct client *client, uint64_t *count_r, uint64_t *size_r,
+	struct err *err)
+{
+	struct reply reply;
+
+	if (!must(client, "STAT", timeouts(client)->command, ERR_PROTO, &reply,
+		err))
+		return false;
+	if (reply_list(reply.text, reply.len, count_r, size_r))
+		return true;
+	return reply_refused(&reply, ERR_PROTO, "STAT", err);
+}
+
+bool client_last(struct client *client, uint64_t *last_r, struct err *err)
+{
+	struct reply reply;
+	uint64_t ignored;
+
+	if (!must(client, "LAST", timeouts(client)->command, ERR_MSG, &reply,
+		err))
+		return false;
+	if (reply_list(reply.text, reply.len, last_r, &ignored))
+		return true;
+	return err_set(err, ERR_MSG, "LAST was answered without a number");
+}
+
+bool client_noop(struct client *client, struct err *err)
+{
+	struct reply reply;
+
+	return must(client, "NOOP", timeouts(client)->command, ERR_PROTO,
+		&reply, err);
+}
+
+bool client_rset(struct client *client, struct err *err)
+{
+	struct reply reply;
+
+	return must(client, "RSET", timeouts(client)->command, ERR_PROTO,
+		&reply, err);
+}
+
+bool client_quit(struct client *client, struct err *err)
+{
+	struct reply reply;
+
+	return must(client, "QUIT", timeouts(client)->quit, ERR_RETRY, &reply,
+		err);
+}
+
+static bool body_pull(struct source *src, char *buf, size_t cap,
+	size_t *len_r, struct err *err)
+{
+	struct client *client = (struct client *)(void *)
+		((char *)src - offsetof(struct client, body));
+	const char *data;
+	size_t len, used;
+
+	*len_r = 0;
+	while (*len_r == 0 && !dot_ended(&client->dot)) {
+		/* Silence ends it, and so does a trickle. */
+		wire_deadline(client->wire, clock_min(client->body_end,
+			clock_after((int64_t)timeouts(client)->body * 1000)));
+		if (!wire_peek(client->wire, &data, &len, err)) {
+			err_prefix(err, "in the middle of a message");
+			return false;
+		}
+		dot_decode(&client->dot, data, len, buf, cap, &used, len_r);
+		wire_take(client->wire, used);
+	}
+	return true;
+}
+
+struct source *client_body(struct client *client, uint64_t size)
+{
+	const struct dot start = DOT_INIT;
+	uint64_t seconds = timeouts(client)->body
+		+ size / SLOWEST_BYTES_PER_SECOND;
+
+	client->body.pull = body_pull;
+	client->dot = start;
+	/* An unknown size cannot be judged: the session's end has to do. */
+	client->body_end = size == 0 ? client->session_end
+		: clock_min(client->session_end,
+			clock_after((int64_t)seconds * 1000));
+	return &client->body;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef AGENT_POP3_CLIENT_PRIV_H
+#define AGENT_POP3_CLIENT_PRIV_H
+
+#include "agent/pop3/client.h"
+#include "agent/pop3/dot.h"
+
+/*
+ * What the files of the client share: client.c (session and single commands),
+ * window.c (many commands), listing.c, auth.c.
+ */
+
+struct client {
+	struct client_options options;
+	struct wire *wire;
+	struct capa capa;
+	clock_ms session_end;
+	char greeting[256];
+	char peer[64];
+	const char *mechanism;
+	/* The body being read. */
+	struct source body;
+	struct dot dot;
+	clock_ms body_end;
+	/* window.c: what the commands put since the last call weigh. */
+	size_t put_bytes;
+};
+
+/* Sets the deadline of the next waits: `seconds`, but never beyond the end of
+ * the session. */
+void client_patience(struct client *client, uint64_t seconds);
+
+/* Reads one status line. ERR_PROTO if it is none. */
+bool client_reply(struct client *client, const char *what,
+	struct reply *reply_r, struct err *err) MUST_USE;
+
+/* One command and its status line; client_patience() before it. */
+bool client_exchange(struct client *client, const char *line,
+	struct reply *reply_r, struct err *err) MUST_USE;
+
+/* auth.c: the login. */
+bool auth_run(struct client *client, const struct secret *password,
+	struct err *err) MUST_USE;
+
+#endif

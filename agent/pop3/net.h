@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef AGENT_POP3_NET_H
+#define AGENT_POP3_NET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/err.h"
+
+/*
+ * One TCP connection, non-blocking below, blocking with a deadline above. A
+ * second descriptor interrupts every wait: the parent asks us to stop, or is
+ * gone.
+ */
+
+struct net {
+	int fd;
+	int stop_fd;		/* readable means ERR_STOP; -1 for none */
+	char peer[64];		/* numeric address, for the log */
+};
+
+/* Connects to the first address of `host` that answers; a further address is
+ * tried every 250 ms, all in parallel. `deadline` bounds the connection, not
+ * the resolver. ERR_RETRY with host, port and the reason. */
+bool net_connect(struct net *net, const char *host, uint64_t port, int stop_fd,
+	clock_ms deadline, struct err *err) MUST_USE;
+
+/* Waits until the socket is ready for poll `events`. ERR_RETRY at the
+ * deadline ("no answer within ..."), ERR_STOP when asked to end. */
+bool net_wait(const struct net *net, short events, clock_ms deadline,
+	struct err *err) MUST_USE;
+
+void net_close(struct net *net);
+
+#endif

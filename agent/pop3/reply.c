@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "agent/pop3/reply.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "agent/base/log.h"
+#include "agent/base/num.h"
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static void skip_blanks(const char **p, size_t *len)
+{
+	while (*len != 0 && is_blank(**p)) {
+		(*p)++;
+		(*len)--;
+	}
+}
+
+/* The next word; *p moves behind it. */
+static size_t word(const char **p, size_t *len, const char **word_r)
+{
+	size_t n = 0;
+
+	skip_blanks(p, len);
+	*word_r = *p;
+	while (n < *len && !is_blank((*p)[n]))
+		n++;
+	*p += n;
+	*len -= n;
+	return n;
+}
+
+static bool word_is(const char *w, size_t len, const char *expected)
+{
+	return strlen(expected) == len && strncasecmp(w, expected, len) == 0;
+}
+
+static void find_code(struct reply *reply)
+{
+	const char *end;
+
+	if (reply->len < 2 || reply->text[0] != '[')
+		return;
+	end = memchr(reply->text, ']', reply->len);
+	if (end == NULL)
+		return;
+	reply->code = reply->text + 1;
+	reply->code_len = (size_t)(end - reply->code);
+}
+
+void reply_parse(const char *line, size_t len, struct reply *reply_r)
+{
+	const char *status;
+	size_t n = word(&line, &len, &status);
+
+	skip_blanks(&line, &len);
+	reply_r->text = line;
+	reply_r->len = len;
+	reply_r->code = NULL;
+	reply_r->code_len = 0;
+	if (word_is(status, n, "+OK"))
+		reply_r->kind = REPLY_OK;
+	else if (word_is(status, n, "-ERR"))
+		reply_r->kind = REPLY_ERR;
+	else if (word_is(status, n, "+"))
+		reply_r->kind = REPLY_CONTINUE;
+	else
+		reply_r->kind = REPLY_BAD;
+	if (reply_r->kind != REPLY_BAD)
+		find_code(reply_r);
+}
+
+bool reply_has_code(const struct reply *reply, const char *code)
+{
+	size_t len = strlen(code);
+
+	return reply->code_len >= len
+		&& strncasecmp(reply->code, code, len) == 0
+		&& (reply->code_len == len || reply->code[len] == '/'
+			|| reply->code[len] == ' ');
+}
+
+static bool says(const struct reply *reply, const char *words)
+{
+	size_t i, len = strlen(words);
+
+	for (i = 0; i + len <= reply->len; i++)
+		if (strncasecmp(reply->text + i, words, len) == 0)
+			return true;
+	return false;
+}
+
+static enum err_class refusal_class(const struct reply *reply,
+	enum err_class class)
+{
+	static const struct {
+		const char *code;
+		enum err_class class;
+	} codes[] = {
+		{ "AUTH", ERR_LOGIN },
+		{ "IN-USE", ERR_RETRY },
+		{ "LOGIN-DELAY", ERR_RETRY },
+		{ "SYS/TEMP", ERR_RETRY },
+		{ "SYS/PERM", ERR_PROTO },
+	};
+	/* Servers without response codes say it in words. */
+	static const char *const later[] = {
+		"lock", "busy", "in use", "try again", "wait a few", "too many",
+		"temporar",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		if (reply_has_code(reply, codes[i].code))
+			return codes[i].class;
+	for (i = 0; i < sizeof(later) / sizeof(later[0]); i++)
+		if (reply->code == NULL && says(reply, later[i]))
+			return ERR_RETRY;
+	return class;
+}
+
+bool reply_refused(const struct reply *reply, enum err_class class,
+	const char *what, struct err *err)
+{
+	if (reply->kind == REPLY_ERR)
+		err_set(err, refusal_class(reply, class),
+			"the server refused %s", what);
+	else
+		err_set(err, ERR_PROTO, "the server answered %s with "
+			"something that is not POP3", what);
+	err_server(err, reply->text, reply->len);
+	return false;
+}
+
+bool reply_list(const char *line, size_t len, uint64_t *number_r,
+	uint64_t *size_r)
+{
+	const char *w;
+	size_t n = word(&line, &len, &w);
+
+	if (!num_u64(w, n, UINT32_MAX, number_r))
+		return false;
+	n = word(&line, &len, &w);
+	if (!num_u64(w, n, INT64_MAX, size_r))
+		*size_r = 0;
+	return true;
+}
+
+bool reply_uidl(const char *line, size_t len, uint64_t *number_r,
+	const char **uid_r, size_t *uid_len_r)
+{
+	const char *w;
+	size_t n = word(&line, &len, &w);
+
+	if (!num_u64(w, n, UINT32_MAX, number_r))
+		return false;
+	skip_blanks(&line, &len);
+	while (len != 0 && is_blank(line[len - 1]))
+		len--;
+	*uid_r = line;
+	*uid_len_r = len;
+	return true;
+}
+
+static void take_sasl(struct capa *capa, const char *rest, size_t len)
+{
+	size_t n = 0, i;
+
+	capa->sasl = true;
+	capa->sasl_list[n++] = ' ';
+	for (i = 0; i < len && n + 2 < sizeof(capa->sasl_list); i++)
+		capa->sasl_list[n++] = is_blank(rest[i]) ? ' '
+			: (char)toupper((unsigned char)rest[i]);
+	capa->sasl_list[n++] = ' ';
+	capa->sasl_list[n] = '\0';
+}
+
+void reply_capa(const char *line, size_t len, struct capa *capa)
+{
+	const struct {
+		const char *name;
+		bool *flag;
+	} flags[] = {
+		{ "TOP", &capa->top }, { "UIDL", &capa->uidl },
+		{ "USER", &capa->user }, { "STLS", &capa->stls },
+		{ "PIPELINING", &capa->pipelining },
+		{ "RESP-CODES", &capa->resp_codes },
+		{ "AUTH-RESP-CODE", &capa->auth_resp_code },
+	};
+	const char *w;
+	size_t i, n = word(&line, &len, &w);
+
+	skip_blanks(&line, &len);
+	for (i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		if (word_is(w, n, flags[i].name))
+			*flags[i].flag = true;
+	if (word_is(w, n, "SASL"))
+		take_sasl(capa, line, len);
+	else if (word_is(w, n, "IMPLEMENTATION"))
+		log_escape(capa->implementation, sizeof(capa->implementation),
+			line, len);
+	else if (word_is(w, n, "EXPIRE"))
+		log_escape(capa->expire, sizeof(capa->expire), line, len);
+	else if (word_is(w, n, "LOGIN-DELAY"))
+		log_escape(capa->login_delay, sizeof(capa->login_delay), line,
+			len);
+}
+
+bool capa_has_sasl(const struct capa *capa, const char *mechanism)
+{
+	char padded[64];
+
+	snprintf(padded, sizeof(padded), " %s ", mechanism);
+	return strstr(capa->sasl_list, padded) != NULL;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/base/limits.h"
+#include "agent/pop3/client_priv.h"
+
+/*
+ * Two cursors over one list of commands: `sent` runs ahead of `got` as far as
+ * the bytes of unanswered commands allow, and is moved on after every reply,
+ * so that the wire never drains. The commands leave when a reply has to be
+ * waited for.
+ */
+
+/* "TOP 1 0" and CRLF, the shortest, is 6 bytes at least ("RETR 1\r\n" is 8). */
+#define SLOTS (LIMIT_WINDOW_BYTES / 4)
+
+struct progress {
+	size_t sent, got;
+	size_t bytes;			/* of unanswered commands */
+	size_t weight[SLOTS];		/* of command i at i % SLOTS */
+};
+
+bool client_put(struct client *client, const char *verb, uint64_t number,
+	struct err *err)
+{
+	char line[48];
+
+	if (number == 0)
+		snprintf(line, sizeof(line), "%s", verb);
+	else
+		snprintf(line, sizeof(line), "%s %" PRIu64 "%s", verb, number,
+			strcmp(verb, "TOP") == 0 ? " 0" : "");
+	return wire_put(client->wire, line, &client->put_bytes, err);
+}
+
+static bool may_send(const struct client *client, const struct progress *p)
+{
+	if (p->sent == p->got)
+		return true;
+	/* The next command is about as long as the last one. */
+	return client->capa.pipelining
+		&& p->bytes + client->put_bytes <= LIMIT_WINDOW_BYTES
+		&& p->sent - p->got < SLOTS;
+}
+
+static bool refill(struct client *client, const struct window *window,
+	struct progress *p, struct err *err)
+{
+	while (p->sent < window->count && may_send(client, p)) {
+		if (p->sent == p->got && wire_has_input(client->wire))
+			return err_set(err, ERR_PROTO, "the server sent a "
+				"line that answers no command");
+		if (!window->send(window->arg, p->sent, err))
+			return false;
+		p->weight[p->sent % SLOTS] = client->put_bytes;
+		p->bytes += client->put_bytes;
+		p->sent++;
+	}
+	return true;
+}
+
+bool client_window(struct client *client, const struct window *window,
+	struct err *err)
+{
+	struct progress p = { 0 };
+	struct reply reply;
+
+	while (p.got < window->count) {
+		if (!refill(client, window, &p, err))
+			return false;
+		client_patience(client,
+			client->options.account->timeouts.command);
+		if (!client_reply(client, "a command", &reply, err)
+		    || !window->recv(window->arg, p.got, &reply, err))
+			return false;
+		p.bytes -= p.weight[p.got % SLOTS];
+		p.got++;
+	}
+	return true;
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "agent/worker.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+#include "agent/base/clock.h"
+#include "agent/base/log.h"
+#include "agent/pass.h"
+
+/* More often than this nobody can read it. */
+#define PROGRESS_MS 100
+
+struct worker {
+	int chan;
+	clock_ms next_progress;
+	uint32_t phase;
+};
+
+static void progress(void *arg, const struct chan_progress *p)
+{
+	struct worker *worker = arg;
+	struct chan_packet packet;
+	struct err ignored = ERR_INIT;
+
+	if (p->phase == worker->phase && clock_left(worker->next_progress) > 0)
+		return;
+	worker->phase = p->phase;
+	worker->next_progress = clock_after(PROGRESS_MS);
+	memset(&packet, 0, sizeof(packet));
+	packet.type = CHAN_PROGRESS;
+	packet.progress = *p;
+	/* If the parent is gone, the next wait for the server notices. */
+	if (!chan_send(worker->chan, &packet, -1, &ignored))
+		log_debug("progress: %s", ignored.text);
+}
+
+static bool ask_parent(struct worker *worker, const char *epoch,
+	const struct item *item, unsigned int attempt,
+	struct chan_packet *packet, struct err *err)
+{
+	memset(packet, 0, sizeof(*packet));
+	packet->type = CHAN_SPAWN;
+	packet->spawn.id = item->id;
+	packet->spawn.attempt = attempt;
+	snprintf(packet->spawn.epoch, sizeof(packet->spawn.epoch), "%s", epoch);
+	if (!chan_send(worker->chan, packet, item->fd, err))
+		return false;
+	/* A STOP may come first; the program that runs is waited for. */
+	do {
+		if (!chan_recv(worker->chan, packet, NULL, err))
+			return false;
+	} while (packet->type == CHAN_STOP);
+	if (packet->type != CHAN_EXITED)
+		return err_set(err, ERR_PROTO, "the parent answered SPAWN "
+			"with packet %u", packet->type);
+	return true;
+}
+
+static bool spawn(void *arg, const char *epoch, struct item *item,
+	unsigned int attempt, int *status_r, char *output, size_t cap,
+	struct err *err)
+{
+	struct chan_packet packet;
+
+	if (!ask_parent(arg, epoch, item, attempt, &packet, err))
+		return false;
+	if (!packet.exited.started)
+		return err_set(err, ERR_CONFIG, "%s", packet.exited.output);
+	*status_r = packet.exited.status;
+	snprintf(output, cap, "%s", packet.exited.output);
+	return true;
+}
+
+/* A core file or a debugger of the same user would show the password. */
+static void harden(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	setrlimit(RLIMIT_CORE, &none);
+#ifdef __linux__
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+	umask(077);
+}
+
+/* The terminal's interrupt is the parent's business: it asks us to stop. */
+static void own_signals(void)
+{
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+	const struct sigaction dfl = { .sa_handler = SIG_DFL };
+
+	sigaction(SIGINT, &ignore, NULL);
+	sigaction(SIGHUP, &ignore, NULL);
+	sigaction(SIGPIPE, &ignore, NULL);
+	sigaction(SIGTERM, &dfl, NULL);
+	sigaction(SIGCHLD, &dfl, NULL);
+}
+
+static void report(struct worker *worker, const struct chan_counts *counts,
+	const struct err *result)
+{
+	struct chan_packet packet;
+	struct err err = ERR_INIT;
+
+	memset(&packet, 0, sizeof(packet));
+	packet.type = CHAN_REPORT;
+	packet.report.class = result->class;
+	packet.report.counts = *counts;
+	log_escape(packet.report.text, sizeof(packet.report.text),
+		result->text, strlen(result->text));
+	snprintf(packet.report.server, sizeof(packet.report.server), "%s",
+		result->server);
+	if (!chan_send(worker->chan, &packet, -1, &err))
+		log_err(LOG_LEVEL_DEBUG, &err);
+}
+
+int worker_main(void *arg)
+{
+	const struct worker_start *start = arg;
+	struct worker worker = { start->chan, 0, PHASES };
+	struct pass_env env = { start->session, &worker, progress, spawn };
+	struct chan_counts counts;
+	struct err err = ERR_INIT;
+	const int *fd;
+
+	for (fd = start->foreign; *fd != -1; fd++)
+		close(*fd);
+	own_signals();
+	harden();
+	log_account(start->session.account->name);
+	env.session.stop_fd = start->chan;
+	if (pass_run(&env, &counts, &err))
+		err_clear(&err);
+	report(&worker, &counts, &err);
+	return err_exit_status(err.class);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config/check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/limits.h"
+#include "config/chars.h"
+#include "config/source.h"
+
+struct judged {
+	struct mistakes *m;
+	const struct account *account;
+	struct yaml_node *node;
+	const struct yaml_node *defaults;
+};
+
+/* The account's own key, else the one in the defaults, else NULL. */
+static struct yaml_node *given(const struct judged *j, const char *key)
+{
+	struct yaml_node *own = yaml_find(j->node, key);
+
+	return own != NULL ? own : yaml_find(j->defaults, key);
+}
+
+/* Not wrong in itself, so it can be compared with others. */
+static bool sound(const struct judged *j, const char *key)
+{
+	const struct yaml_node *node = given(j, key);
+
+	return node == NULL || !node->bad;
+}
+
+static void required(const struct judged *j)
+{
+	static const char *const keys[] = {
+		"host", "user", "password", "deliver",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (given(j, keys[i]) == NULL)
+			mistake_key(j->m, j->node, "%s is missing: %s", keys[i],
+				field_find(account_fields, keys[i])->help);
+}
+
+static void compress(const struct judged *j)
+{
+	struct yaml_node *deliver = given(j, "deliver");
+	struct yaml_node *node = deliver != NULL
+		? yaml_find(deliver, "compress") : NULL;
+
+	if (node != NULL && !deliver->bad
+	    && j->account->deliver.kind == DELIVER_PIPE)
+		mistake_key(j->m, node,
+			"only maildir and mbox can be compressed");
+}
+
+static void plaintext(const struct judged *j)
+{
+	if (!sound(j, "tls") || !sound(j, "accept_plaintext")
+	    || j->account->tls != TLS_NONE || j->account->accept_plaintext)
+		return;
+	mistake_value(j->m, given(j, "tls"),
+		"without TLS everybody on the way can read the mail and perhaps the password; if that is meant, add accept_plaintext: true");
+}
+
+/* The key to blame when two exclude each other: the account's own before the
+ * defaults', which other accounts may need as they are. */
+static struct yaml_node *blamed(const struct judged *j, const char *a,
+	const char *b)
+{
+	if (yaml_find(j->node, a) == NULL && yaml_find(j->node, b) != NULL)
+		return yaml_find(j->node, b);
+	return given(j, a);
+}
+
+static void port(const struct judged *j)
+{
+	bool implicit = j->account->tls == TLS_IMPLICIT;
+
+	if (given(j, "port") == NULL || !sound(j, "port") || !sound(j, "tls"))
+		return;
+	if (j->account->port == PORT_TLS && !implicit)
+		mistake_value(j->m, blamed(j, "port", "tls"),
+			"port 995 speaks TLS from the first byte: use tls: implicit, or port 110 with tls: %s",
+			config_tls_name(j->account->tls));
+	if (j->account->port == PORT_PLAIN && implicit)
+		mistake_value(j->m, blamed(j, "port", "tls"),
+			"port 110 begins without TLS: use tls: starttls, or port 995 with tls: implicit");
+}
+
+void check_account(struct mistakes *m, const struct account *account,
+	struct yaml_node *node, const struct yaml_node *defaults)
+{
+	const struct judged j = { m, account, node, defaults };
+
+	required(&j);
+	compress(&j);
+	plaintext(&j);
+	port(&j);
+}
+
+bool check_name(struct mistakes *m, struct yaml_node *account)
+{
+	const char *name = account->key;
+
+	if (strlen(name) > LIMIT_ACCOUNT_NAME)
+		return mistake_key(m, account,
+			"the name is longer than %d characters",
+			LIMIT_ACCOUNT_NAME);
+	if (name[0] == '\0' || name[0] == '.'
+	    || name[strspn(name, LETTERS DIGITS "._@+-")] != '\0')
+		return mistake_key(m, account,
+			"a name may hold letters, digits and . _ @ + - and must not begin with a dot");
+	return true;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct yaml_node *x = *(struct yaml_node *const *)a;
+	const struct yaml_node *y = *(struct yaml_node *const *)b;
+	int order = strcmp(x->key, y->key);
+
+	if (order == 0)
+		order = strcmp(x->file, y->file);
+	if (order == 0 && x->key_line != y->key_line)
+		order = x->key_line < y->key_line ? -1 : 1;
+	return order;
+}
+
+void check_unique(struct mistakes *m, struct yaml_node *const *accounts,
+	size_t count)
+{
+	struct yaml_node **sorted = mem_grow(NULL, count + 1,
+		sizeof(*sorted));
+	size_t i;
+
+	if (count != 0)
+		memcpy(sorted, accounts, count * sizeof(*sorted));
+	qsort(sorted, count, sizeof(*sorted), by_name);
+	/* Twins in one file were found when the file was read. */
+	for (i = 1; i < count; i++)
+		if (strcmp(sorted[i]->key, sorted[i - 1]->key) == 0
+		    && sorted[i]->file != sorted[i - 1]->file)
+			mistake_key(m, sorted[i],
+				"another account of this name is in %s, line %u",
+				sorted[i - 1]->file, sorted[i - 1]->key_line);
+	free(sorted);
+}
+
+static void private_file(struct decoder *d, struct yaml_node *node,
+	const char *path)
+{
+	const char *why;
+	struct stat st;
+
+	/* A file that is not there yet is a matter for this account's pass,
+	 * not a reason to refuse all accounts. */
+	if (stat(path, &st) < 0)
+		return;
+	why = source_not_private(d->arena, &st, path);
+	if (why != NULL)
+		mistake_value(d->mistakes, node, "%s", why);
+}
+
+static void private_here(struct decoder *d, struct yaml_node *node,
+	const struct stat *st, bool *told)
+{
+	const char *why = source_not_private(d->arena, st, node->file);
+
+	if (why == NULL || *told)
+		return;
+	*told = true;
+	mistake_value(d->mistakes, node, "%s", why);
+}
+
+void check_password(struct decoder *d, struct yaml_node *map,
+	const struct account *account, const struct stat *st, bool *told)
+{
+	const struct secret_source *password = &account->password;
+	struct yaml_node *node = yaml_find(map, "password");
+
+	if (node == NULL || node->bad)
+		return;
+	if (password->kind == SECRET_TEXT)
+		private_here(d, node, st, told);
+	else if (password->kind == SECRET_FILE && account->enabled)
+		private_file(d, yaml_find(node, "file"), password->text);
+}

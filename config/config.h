@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/base/arena.h"
+#include "agent/base/err.h"
+#include "agent/base/log.h"
+
+/*
+ * The configuration as the rest of the program sees it: plain structs,
+ * checked, with every default filled in. postrider.yaml(5) describes the
+ * file; config/fields.c holds one row a key.
+ */
+
+enum tls_mode { TLS_IMPLICIT, TLS_STARTTLS, TLS_NONE };
+
+/* In the order `auth: auto` prefers them. */
+enum auth_mech {
+	AUTH_SCRAM_SHA_256,
+	AUTH_SCRAM_SHA_1,
+	AUTH_CRAM_MD5,
+	AUTH_PLAIN,
+	AUTH_USER,		/* USER and PASS, RFC 1939 */
+	AUTH_MECHS
+};
+
+enum secret_kind { SECRET_NONE, SECRET_TEXT, SECRET_FILE, SECRET_COMMAND,
+	SECRET_ENV };
+
+/* Where a password comes from; config/secret.h reads it. */
+struct secret_source {
+	enum secret_kind kind;
+	const char *text;		/* the text, path or variable name */
+	const char *const *argv;	/* SECRET_COMMAND, NULL-terminated */
+};
+
+enum keep_kind { KEEP_ALWAYS, KEEP_NEVER, KEEP_FOR };
+
+struct keep {
+	enum keep_kind kind;
+	uint64_t seconds;		/* KEEP_FOR: counted from delivery */
+};
+
+enum deliver_kind { DELIVER_NONE, DELIVER_MAILDIR, DELIVER_MBOX,
+	DELIVER_PIPE };
+
+struct deliver {
+	enum deliver_kind kind;
+	const char *path;		/* Maildir, mbox */
+	const char *const *argv;	/* pipe, NULL-terminated */
+	bool gzip;			/* compress: gzip */
+};
+
+/* 0 means no limit. */
+struct account_limits {
+	uint64_t message;		/* bytes; larger ones stay on the server */
+	uint64_t messages;		/* fetched in one pass */
+	uint64_t bytes;			/* fetched in one pass */
+};
+
+/* Seconds. Each is the longest silence or the longest state. */
+struct account_timeouts {
+	uint64_t connect, tls, greeting, command, login, body, quit, session;
+};
+
+struct account {
+	const char *name;		/* [A-Za-z0-9_@+-][A-Za-z0-9._@+-]*, a safe file name */
+	bool enabled;
+	const char *host;
+	uint64_t port;			/* filled in from tls when not given */
+	enum tls_mode tls;
+	const char *tls_name;		/* name in the certificate; default host */
+	const char *ca_file;		/* NULL: the system's trust store */
+	const char *const *pin;		/* "sha256:BASE64" of the public key, or NULL */
+	const char *priority;		/* GnuTLS priority string, or NULL */
+	bool accept_plaintext;		/* required with tls: none */
+	const char *user;
+	struct secret_source password;
+	enum auth_mech auth[AUTH_MECHS];	/* in order of preference */
+	size_t auth_count;		/* 0 means auto */
+	struct keep keep;
+	struct deliver deliver;
+	struct account_limits limits;
+	struct account_timeouts timeouts;
+};
+
+struct config {
+	const char *file;		/* the file that was read */
+	const char *state;		/* absolute */
+	uint64_t parallel;		/* passes at once */
+	uint64_t per_host;		/* connections to one host at once */
+	enum log_level log_level;
+	enum log_format log_format;
+	const char *log_to;		/* "stderr", "syslog" or a path */
+	struct account *accounts;
+	size_t count;
+	/* Names of the environment variables that hold passwords, so that no
+	 * child inherits them; NULL-terminated, never NULL. */
+	const char *const *secret_env;
+};
+
+/* Called once for each mistake, with "file:line:column: accounts.work.port:
+ * what is wrong and what would be right". The line is printable. */
+typedef void config_report(void *arg, const char *line);
+
+/* Reads the file at `path`, or with NULL the first that exists of
+ * $XDG_CONFIG_HOME/postrider/config.yaml, ~/.config/postrider/config.yaml
+ * and, for root, /etc/postrider/config.yaml. Every mistake is reported before
+ * it returns. Nothing but files is touched. Strings live in `arena`.
+ * ERR_CONFIG; its text counts the mistakes or says what could not be read. */
+bool config_load(const char *path, struct arena *arena,
+	config_report *report, void *arg, const struct config **config_r,
+	struct err *err) MUST_USE;
+
+/* The same from memory, for tests, fuzzing and files not yet written; `name`
+ * stands for the file in marks. Nothing can be included, and no file's
+ * permissions are judged. */
+bool config_parse(const char *name, const char *data, size_t len,
+	struct arena *arena, config_report *report, void *arg,
+	const struct config **config_r, struct err *err) MUST_USE;
+
+/* The account of that name, or NULL. */
+const struct account *config_account(const struct config *config,
+	const char *name);
+/* The known account name nearest to a misspelt one, or NULL. */
+const char *config_nearest_account(const struct config *config,
+	const char *name);
+
+/* "scram-sha-256", "user", ... */
+const char *config_auth_name(enum auth_mech mech);
+const char *config_tls_name(enum tls_mode mode);
+
+#endif

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "delivery/headers.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "agent/base/arena.h"
+#include "agent/base/limits.h"
+
+static const char *const stable[] = {
+	"received", "message-id", "date", "from", "to", "subject",
+};
+#define STABLE (sizeof(stable) / sizeof(stable[0]))
+
+struct headers {
+	struct sink sink;
+	struct sink *next;
+	struct digester *content, *header;
+	struct identity identity;
+	bool in_header, line_start;
+	bool seen[STABLE];
+	size_t total;
+	size_t len;
+	char line[LIMIT_HEADER_LINE];	/* one unfolded header line */
+};
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Squeezes white space in place, trims both ends; returns the new length. */
+static size_t squeeze(char *s, size_t len)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < len; i++) {
+		if (!is_blank(s[i]))
+			s[n++] = s[i];
+		else if (n != 0 && s[n - 1] != ' ')
+			s[n++] = ' ';
+	}
+	while (n != 0 && s[n - 1] == ' ')
+		n--;
+	return n;
+}
+
+static void take_line(struct headers *h)
+{
+	char *colon = memchr(h->line, ':', h->len);
+	size_t i, name, value;
+
+	if (colon == NULL)
+		return;
+	name = squeeze(h->line, (size_t)(colon - h->line));
+	for (i = 0; i < STABLE; i++)
+		if (strlen(stable[i]) == name
+		    && strncasecmp(h->line, stable[i], name) == 0)
+			break;
+	if (i == STABLE || h->seen[i])
+		return;
+	h->seen[i] = true;
+	if (i == 0)
+		h->identity.has_header = true;
+	value = squeeze(colon + 1, h->len - (size_t)(colon + 1 - h->line));
+	digest_add(h->header, stable[i], name + 1);	/* with its NUL */
+	digest_add(h->header, colon + 1, value);
+	digest_add(h->header, "\n", 1);
+}
+
+static void end_header(struct headers *h)
+{
+	take_line(h);
+	h->in_header = false;
+	h->len = 0;
+}
+
+/* A physical line begins with this byte: the logical line before it ends
+ * unless this one continues it. */
+static void begin_line(struct headers *h, char first)
+{
+	h->line_start = false;
+	if (first == ' ' || first == '\t')
+		return;
+	take_line(h);
+	h->len = 0;
+}
+
+static void scan(struct headers *h, const char *data, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len && h->in_header; i++) {
+		if (++h->total > LIMIT_HEADER) {
+			end_header(h);
+			return;
+		}
+		if (data[i] == '\r')
+			continue;	/* of CRLF; elsewhere it is blank */
+		if (data[i] == '\n') {
+			if (h->line_start)
+				end_header(h);
+			h->line_start = true;
+			continue;
+		}
+		if (h->line_start)
+			begin_line(h, data[i]);
+		if (h->len < sizeof(h->line))
+			h->line[h->len++] = data[i];
+	}
+}
+
+static bool headers_push(struct sink *sink, const char *data, size_t len,
+	struct err *err)
+{
+	struct headers *h = (struct headers *)(void *)sink;
+
+	digest_add(h->content, data, len);
+	if (h->in_header)
+		scan(h, data, len);
+	return h->next == NULL || h->next->push(h->next, data, len, err);
+}
+
+static bool headers_finish(struct sink *sink, struct err *err)
+{
+	struct headers *h = (struct headers *)(void *)sink;
+
+	if (h->in_header)
+		end_header(h);
+	h->identity.content = digest_take(h->content);
+	h->identity.header = digest_take(h->header);
+	return h->next == NULL || h->next->finish(h->next, err);
+}
+
+struct headers *headers_new(void)
+{
+	struct headers *h = mem_grow(NULL, 1, sizeof(*h));
+
+	memset(h, 0, sizeof(*h));
+	h->sink = (struct sink){ headers_push, headers_finish };
+	h->content = digest_new();
+	h->header = digest_new();
+	return h;
+}
+
+void headers_free(struct headers *h)
+{
+	if (h == NULL)
+		return;
+	digest_free(h->content);
+	digest_free(h->header);
+	free(h);
+}
+
+struct sink *headers_start(struct headers *h, struct sink *next)
+{
+	/* A message that broke off has left its bytes in the digesters. */
+	(void)digest_take(h->content);
+	(void)digest_take(h->header);
+	memset(&h->identity, 0, sizeof(h->identity));
+	memset(h->seen, 0, sizeof(h->seen));
+	h->next = next;
+	h->in_header = h->line_start = true;
+	h->total = h->len = 0;
+	return &h->sink;
+}
+
+const struct identity *headers_identity(const struct headers *h)
+{
+	return &h->identity;
+}
+
+bool identity_same_header(const struct identity *a, const struct identity *b)
+{
+	return a->has_header && b->has_header
+		&& digest_equal(&a->header, &b->header);
+}
+
+bool identity_same(const struct identity *a, const struct identity *b)
+{
+	return digest_equal(&a->content, &b->content)
+		|| identity_same_header(a, b);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef DELIVERY_HEADERS_H
+#define DELIVERY_HEADERS_H
+
+#include "agent/base/digest.h"
+#include "delivery/pump.h"
+
+/*
+ * What makes a message recognisable, computed while it streams past: a digest
+ * of all its bytes as the server sent them, and one of the header lines that
+ * servers do not change between two answers (the first each of Message-ID,
+ * Date, From, To, Subject and Received; unfolded, white space folded, case of
+ * names ignored). The first Received line was written by the recipient's own
+ * server, so a sender cannot choose the second digest; a message without one
+ * has no header identity.
+ */
+
+struct identity {
+	struct digest content;
+	struct digest header;
+	bool has_header;		/* there was a Received line */
+};
+
+struct headers;
+
+/* `next` is where the bytes go on to, or NULL to drop them (TOP). */
+struct headers *headers_new(void);
+void headers_free(struct headers *h);
+
+/* Starts a message; the returned sink feeds `next`. */
+struct sink *headers_start(struct headers *h, struct sink *next);
+/* After finish. */
+const struct identity *headers_identity(const struct headers *h);
+
+/* The same message: equal content, or equal header where both have one. */
+bool identity_same(const struct identity *a, const struct identity *b);
+/* The same header; false if either has no Received line. */
+bool identity_same_header(const struct identity *a, const struct identity *b);
+
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/fsx.h"
+#include "agent/base/limits.h"
+#include "delivery/dest.h"
+#include "delivery/filter.h"
+
+/*
+ * Maildir. Its tmp/ is the stage; a rename to new/ delivers. Rename, not
+ * link: tmp/N exists exactly as long as the message is not delivered, whatever
+ * a mail reader does to new/N meanwhile.
+ */
+
+/* The size behind ",S=" is that of the message, also when it is compressed:
+ * Dovecot takes it for the message's size. */
+static void final_name(const struct item *item, char *out, size_t cap)
+{
+	snprintf(out, cap, "%s,S=%" PRIu64, item->name, item->size);
+}
+
+static int open_sub(const struct dest *dest, const char *name, struct err *err)
+{
+	int fd;
+
+	if (!fsx_mkdirat(dest->fd, name, err)) {
+		err_prefix(err, "Maildir %s", dest->path);
+		return -1;
+	}
+	fd = openat(dest->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		err_sys(err, errno, "cannot open %s/%s", dest->path, name);
+	return fd;
+}
+
+/* Makes the Maildir itself, but not its parents: a parent that is missing is
+ * more likely a disk that is not mounted. */
+static bool make_root(const char *path, struct err *err)
+{
+	char parent[PATH_MAX], *slash;
+	int fd;
+
+	snprintf(parent, sizeof(parent), "%s", path);
+	while ((slash = strrchr(parent, '/')) != NULL && slash[1] == '\0'
+	       && slash != parent)
+		*slash = '\0';
+	if (slash == NULL)
+		snprintf(parent, sizeof(parent), ".");
+	else
+		slash[slash == parent] = '\0';
+	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) {
+		err_sys(err, errno, "the folder for the Maildir %s: cannot "
+			"open %s", path, parent);
+		return false;
+	}
+	if (mkdir(path, 0700) < 0 && errno != EEXIST) {
+		err_sys(err, errno, "cannot make the Maildir %s", path);
+		close(fd);
+		return false;
+	}
+	if (!fsx_sync_dir(fd, path, err)) {
+		close(fd);
+		return false;
+	}
+	close(fd);
+	return true;
+}
+
+static bool maildir_open(struct dest *dest, struct err *err)
+{
+	static const struct filter_options plain = { false, false };
+	static const struct filter_options packed = { false, true };
+	int cur;
+
+	if (access(dest->path, F_OK) < 0 && errno == ENOENT
+	    && !make_root(dest->path, err))
+		return false;
+	dest->fd = fsx_opendir(dest->path, err);
+	if (dest->fd < 0)
+		return false;
+	cur = open_sub(dest, "cur", err);
+	if (cur < 0)
+		return false;
+	close(cur);
+	dest->dir = open_sub(dest, "new", err);
+	if (dest->dir < 0)
+		return false;
+	dest->stage.dir = open_sub(dest, "tmp", err);
+	dest->stage.path = dest->path;
+	if (dest->stage.dir < 0)
+		return false;
+	stage_init(&dest->stage, dest->stage.dir, dest->path, dest->env->tag);
+	dest->chain = filter_new(dest->gzip ? &packed : &plain);
+	return true;
+}
+
+static bool maildir_stage(struct dest *dest, struct item *item,
+	struct sink **sink_r, struct err *err)
+{
+	if (!stage_create(&dest->stage, item, err))
+		return false;
+	*sink_r = filter_start(dest->chain, item->fd, dest->path, "", "", err);
+	return *sink_r != NULL;
+}
+
+static bool maildir_seal(struct dest *dest, struct item *item, struct err *err)
+{
+	(void)err;
+	item->size = filter_size(dest->chain);
+	item->stored = filter_stored(dest->chain);
+	fsx_start_writeback(item->fd);
+	return true;
+}
+
+static bool deliver_one(struct dest *dest, struct item *item, struct err *err)
+{
+	char name[ITEM_NAME + 32];
+
+	final_name(item, name, sizeof(name));
+	stage_close(item);
+	if (fsx_rename_new(dest->stage.dir, item->name, dest->dir, name)) {
+		item->state = ITEM_DELIVERED;
+		return true;
+	}
+	if (errno == ENOENT) {
+		/* Somebody cleaned tmp/. It was not us who renamed it. */
+		item->state = ITEM_VOID;
+		return true;
+	}
+	return err_sys(err, errno, "cannot deliver to %s/new", dest->path);
+}
+
+static bool maildir_commit(struct dest *dest, struct item *const *items,
+	size_t n, struct err *err)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (!deliver_one(dest, items[i], err))
+			return false;
+	return true;
+}
+
+static bool maildir_sync(struct dest *dest, struct err *err)
+{
+	return fsx_sync_dir(dest->dir, dest->path, err);
+}
+
+static void maildir_release(struct dest *dest, struct item *const *items,
+	size_t n)
+{
+	(void)dest;
+	(void)items;
+	(void)n;
+}
+
+/* Is there a file whose name begins with the item's name? */
+static bool find_in(const struct dest *dest, const char *sub,
+	const struct item *item, bool *found_r, struct err *err)
+{
+	struct dirent *entry;
+	size_t len = strlen(item->name);
+	DIR *dir;
+	int fd;
+
+	fd = openat(dest->fd, sub, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || (dir = fdopendir(fd)) == NULL) {
+		err_sys(err, errno, "cannot read %s/%s", dest->path, sub);
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	while (!*found_r && (entry = readdir(dir)) != NULL)
+		*found_r = strncmp(entry->d_name, item->name, len) == 0;
+	closedir(dir);
+	return true;
+}
+
+/* tmp/N is gone. Within 36 hours only our rename can have done that; later a
+ * reader may have cleaned tmp/, so the message must be seen to be believed. */
+static bool settle_missing(struct dest *dest, struct item *item,
+	struct err *err)
+{
+	bool found = false;
+
+	item->state = ITEM_DELIVERED;
+	if (clock_wall() - item->intended < LIMIT_TMP_EVIDENCE_S)
+		return true;
+	/* Twice: readdir can miss a file that is renamed meanwhile. */
+	if (!find_in(dest, "new", item, &found, err)
+	    || !find_in(dest, "cur", item, &found, err)
+	    || !find_in(dest, "new", item, &found, err)
+	    || !find_in(dest, "cur", item, &found, err))
+		return false;
+	if (!found)
+		item->state = ITEM_VOID;
+	return true;
+}
+
+static bool settle_one(struct dest *dest, struct item *item, struct err *err)
+{
+	struct stat st;
+
+	if (fstatat(dest->stage.dir, item->name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (errno == ENOENT)
+			return settle_missing(dest, item, err);
+		return err_sys(err, errno, "cannot look at %s/tmp/%s",
+			dest->path, item->name);
+	}
+	/* A second name: the rename happened, but the file system kept the
+	 * old entry through a power cut. */
+	if (st.st_nlink > 1) {
+		item->state = ITEM_DELIVERED;
+		return stage_remove(&dest->stage, item, err);
+	}
+	if (!stage_reopen(&dest->stage, item, err))
+		return false;
+	if (item->state == ITEM_STAGED)
+		return deliver_one(dest, item, err);
+	return stage_remove(&dest->stage, item, err);
+}
+
+static bool maildir_settle(struct dest *dest, struct item *const *items,
+	size_t n, struct err *err)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (!settle_one(dest, items[i], err))
+			return false;
+	return true;
+}
+
+static void maildir_close(struct dest *dest)
+{
+	if (dest->stage.dir >= 0 && dest->stage.dir != dest->env->stage_dir)
+		close(dest->stage.dir);
+}
+
+const struct dest_kind dest_maildir = {
+	"maildir", true, maildir_open, maildir_stage, maildir_seal, maildir_commit,
+	maildir_sync, maildir_release, maildir_settle, maildir_close,
+};

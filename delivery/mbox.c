@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/base/fsx.h"
+#include "agent/base/limits.h"
+#include "agent/base/num.h"
+#include "delivery/dest.h"
+#include "delivery/filter.h"
+#include "delivery/lock.h"
+#include "delivery/mbox_find.h"
+
+/*
+ * mbox (the mboxrd variety, RFC 4155). A message is staged as the very bytes
+ * that are appended: From_ line, quoted message, blank line; or one gzip
+ * member with all three. The note "at OFFSET" is durable before the first
+ * byte is written, so after a crash the bytes there are compared with the
+ * staged file.
+ */
+
+static bool mbox_open(struct dest *dest, struct err *err)
+{
+	const struct filter_options options = { true, dest->gzip };
+
+	(void)err;
+	dest->chain = filter_new(&options);
+	return true;
+}
+
+static bool mbox_stage(struct dest *dest, struct item *item,
+	struct sink **sink_r, struct err *err)
+{
+	char lead[64];
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if (!stage_create(&dest->stage, item, err))
+		return false;
+	gmtime_r(&now, &tm);
+	strftime(lead, sizeof(lead), "From MAILER-DAEMON %a %b %e %T %Y\n",
+		&tm);
+	*sink_r = filter_start(dest->chain, item->fd, dest->stage.path, lead,
+		"\n", err);
+	return *sink_r != NULL;
+}
+
+static bool mbox_seal(struct dest *dest, struct item *item, struct err *err)
+{
+	(void)err;
+	item->size = filter_size(dest->chain);
+	item->stored = filter_stored(dest->chain);
+	fsx_start_writeback(item->fd);
+	return true;
+}
+
+/* A new file must be found again after a power cut as well. */
+static bool sync_new(struct dest *dest, struct err *err)
+{
+	char copy[PATH_MAX];
+	bool ok;
+	int dir;
+
+	snprintf(copy, sizeof(copy), "%s", dest->path);
+	dir = fsx_opendir(dirname(copy), err);
+	if (dir < 0)
+		return false;
+	ok = fsx_sync_dir(dir, dest->path, err);
+	close(dir);
+	return ok;
+}
+
+static bool lock_file(struct dest *dest, struct err *err)
+{
+	bool created;
+
+	dest->lock = lock_mbox(dest->path, &created, err);
+	return dest->lock != NULL && (!created || sync_new(dest, err));
+}
+
+/* Another writer may have left no blank line at the end: a From_ line is one
+ * only behind a blank line. */
+static bool end_last_message(struct dest *dest, uint64_t *size, struct err *err)
+{
+	char tail[2] = { '\n', '\n' };
+	size_t want = *size < 2 ? (size_t)*size : 2, got, missing;
+
+	if (dest->gzip || *size == 0)
+		return true;
+	if (!fsx_pread(lock_fd(dest->lock), tail + 2 - want, want,
+		*size - want, &got, dest->path, err))
+		return false;
+	missing = tail[1] != '\n' ? 2 : tail[0] != '\n' ? 1 : 0;
+	*size += missing;
+	return fsx_write(lock_fd(dest->lock), "\n\n", missing, dest->path, err);
+}
+
+static bool append_one(struct dest *dest, struct item *item, struct err *err)
+{
+	char buf[LIMIT_PUMP_BUFFER];
+	uint64_t at = 0;
+	size_t got;
+
+	while (at < item->stored) {
+		if (!fsx_pread(item->fd, buf, sizeof(buf), at, &got,
+			item->name, err))
+			return false;
+		if (got == 0)
+			return err_set(err, ERR_RETRY, "%s/%s has become "
+				"shorter", dest->stage.path, item->name);
+		if (!fsx_write(lock_fd(dest->lock), buf, got, dest->path, err))
+			return false;
+		at += got;
+	}
+	return true;
+}
+
+static bool append_all(struct dest *dest, struct item *const *items, size_t n,
+	struct err *err)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (!append_one(dest, items[i], err))
+			return false;
+	return fsx_sync(lock_fd(dest->lock), dest->path, err);
+}
+
+/* The file as it was before we touched it. If even this fails, the notes of
+ * the items let the next run tell our bytes from others'. */
+static void cut_back(struct dest *dest, off_t size)
+{
+	struct err ignored = ERR_INIT;
+
+	if (ftruncate(lock_fd(dest->lock), size) == 0
+	    && !fsx_sync(lock_fd(dest->lock), dest->path, &ignored))
+		return;
+}
+
+/* Readers tell new mail by an access time before the change time. */
+static void keep_atime(int fd, const struct stat *before)
+{
+	struct timespec times[2] = { before->st_atim, { 0, UTIME_OMIT } };
+
+	futimens(fd, times);
+}
+
+static bool note_offsets(struct dest *dest, struct item *const *items,
+	size_t n, uint64_t at, struct err *err)
+{
+	const struct dest_env *env = dest->env;
+	char text[40];
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		snprintf(text, sizeof(text), "at %" PRIu64, at);
+		if (!env->hint(env->arg, items[i], text, err))
+			return false;
+		at += items[i]->stored;
+	}
+	return env->hint_sync(env->arg, err);
+}
+
+/* The lock is held. */
+static bool append(struct dest *dest, struct item *const *items, size_t n,
+	struct err *err)
+{
+	struct stat before;
+	uint64_t at;
+	size_t i;
+
+	if (n == 0)
+		return true;
+	if (fstat(lock_fd(dest->lock), &before) < 0)
+		return err_sys(err, errno, "cannot look at %s", dest->path);
+	at = (uint64_t)before.st_size;
+	if (!end_last_message(dest, &at, err)
+	    || !note_offsets(dest, items, n, at, err)
+	    || !append_all(dest, items, n, err)) {
+		cut_back(dest, before.st_size);
+		return false;
+	}
+	keep_atime(lock_fd(dest->lock), &before);
+	for (i = 0; i < n; i++)
+		items[i]->state = ITEM_DELIVERED;
+	return true;
+}
+
+static bool mbox_commit(struct dest *dest, struct item *const *items, size_t n,
+	struct err *err)
+{
+	return lock_file(dest, err) && append(dest, items, n, err);
+}
+
+static bool mbox_sync(struct dest *dest, struct err *err)
+{
+	/* commit flushed the file already: it can still cut it back. */
+	(void)dest;
+	(void)err;
+	return true;
+}
+
+static void mbox_release(struct dest *dest, struct item *const *items,
+	size_t n)
+{
+	stage_clear(&dest->stage, items, n);
+	lock_release(dest->lock);
+	dest->lock = NULL;
+}
+
+static bool hint_offset(const struct item *item, uint64_t *at_r)
+{
+	return strncmp(item->hint, "at ", 3) == 0
+		&& num_u64(item->hint + 3, strlen(item->hint + 3), INT64_MAX,
+			at_r);
+}
+
+static bool cut_torn(struct dest *dest, uint64_t at, struct err *err)
+{
+	if (ftruncate(lock_fd(dest->lock), (off_t)at) < 0)
+		return err_sys(err, errno, "cannot cut a torn message off %s",
+			dest->path);
+	return fsx_sync(lock_fd(dest->lock), dest->path, err);
+}
+
+/* `end` is where the last append would have ended. */
+static bool settle_one(struct dest *dest, struct item *item, uint64_t end,
+	struct err *err)
+{
+	enum mbox_found found;
+	uint64_t at;
+
+	if (!stage_reopen(&dest->stage, item, err))
+		return false;
+	if (item->state != ITEM_STAGED || !hint_offset(item, &at))
+		return true;
+	if (!mbox_find(lock_fd(dest->lock), dest->path, item, at, end, &found,
+		err))
+		return false;
+	switch (found) {
+	case MBOX_THERE:
+		item->state = ITEM_DELIVERED;
+		return true;
+	case MBOX_TORN:
+		return cut_torn(dest, at, err);
+	case MBOX_ABSENT:
+		break;
+	}
+	return true;
+}
+
+static uint64_t last_end(struct item *const *items, size_t n)
+{
+	uint64_t end = 0, at;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (hint_offset(items[i], &at) && at + items[i]->stored > end)
+			end = at + items[i]->stored;
+	return end;
+}
+
+static bool mbox_settle(struct dest *dest, struct item *const *items, size_t n,
+	struct err *err)
+{
+	struct item *again[LIMIT_BATCH_MESSAGES];
+	uint64_t end = last_end(items, n);
+	size_t i, count = 0;
+
+	if (!lock_file(dest, err))
+		return false;
+	for (i = 0; i < n; i++) {
+		if (!settle_one(dest, items[i], end, err))
+			return false;
+		if (items[i]->state == ITEM_STAGED)
+			again[count++] = items[i];
+	}
+	return append(dest, again, count, err);
+}
+
+static void mbox_close(struct dest *dest)
+{
+	mbox_release(dest, NULL, 0);
+}
+
+const struct dest_kind dest_mbox = {
+	"mbox", false, mbox_open, mbox_stage, mbox_seal, mbox_commit, mbox_sync,
+	mbox_release, mbox_settle, mbox_close,
+};

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "delivery/mbox_find.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/base/fsx.h"
+
+#define BLOCK 16384
+/* Enough of a message to know it again: the From_ line and the first header
+ * lines, which a reader that rewrites an mbox leaves in front. */
+#define TOKEN 512
+/* Its last bytes, to tell a whole message from a torn one. */
+#define TAIL 64
+
+struct finder {
+	int mbox;
+	const char *path;
+	const struct item *item;
+	uint64_t size;			/* of the mbox */
+};
+
+/* How many bytes at `at` in the mbox equal the staged file; *zero_r tells
+ * whether the first one that differs is NUL (a block the disk never got). */
+static bool common_prefix(const struct finder *f, uint64_t at,
+	uint64_t *common_r, bool *zero_r, struct err *err)
+{
+	char ours[BLOCK], theirs[BLOCK];
+	size_t got, there, i;
+
+	*common_r = 0;
+	*zero_r = false;
+	do {
+		if (!fsx_pread(f->item->fd, ours, BLOCK, *common_r, &got,
+			f->item->name, err)
+		    || !fsx_pread(f->mbox, theirs, got, at + *common_r, &there,
+			f->path, err))
+			return false;
+		for (i = 0; i < there && ours[i] == theirs[i]; i++)
+			;
+		*common_r += i;
+		if (i < there) {
+			*zero_r = theirs[i] == '\0';
+			return true;
+		}
+	} while (got != 0 && there == got);
+	return true;
+}
+
+/* The offset of `token` at or behind `from`; false in *there_r if absent. */
+static bool search(const struct finder *f, const char *token, size_t len,
+	uint64_t from, uint64_t *at_r, bool *there_r, struct err *err)
+{
+	char block[BLOCK + TOKEN];
+	const char *hit;
+	size_t got;
+
+	for (*there_r = false; from + len <= f->size; from += BLOCK) {
+		if (!fsx_pread(f->mbox, block, BLOCK + len - 1, from, &got,
+			f->path, err))
+			return false;
+		hit = memmem(block, got, token, len);
+		if (hit != NULL) {
+			*at_r = from + (uint64_t)(hit - block);
+			*there_r = true;
+			return true;
+		}
+	}
+	return true;
+}
+
+/* Anywhere in the file: beginning and end of the message, in this order. A
+ * reader adds Status lines between them. */
+static bool search_whole(const struct finder *f, bool *there_r,
+	struct err *err)
+{
+	char token[TOKEN], tail[TAIL];
+	uint64_t at, stored = f->item->stored;
+	size_t head, end;
+
+	if (!fsx_pread(f->item->fd, token, stored < TOKEN ? (size_t)stored
+		: TOKEN, 0, &head, f->item->name, err)
+	    || !fsx_pread(f->item->fd, tail, TAIL, stored < TAIL ? 0
+		: stored - TAIL, &end, f->item->name, err))
+		return false;
+	if (!search(f, token, head, 0, &at, there_r, err))
+		return false;
+	if (!*there_r)
+		return true;
+	return search(f, tail, end, at, &at, there_r, err);
+}
+
+bool mbox_find(int fd, const char *path, const struct item *item, uint64_t at,
+	uint64_t end, enum mbox_found *found_r, struct err *err)
+{
+	struct finder f = { fd, path, item, 0 };
+	uint64_t common = 0;
+	bool zero = false, there;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, errno, "cannot look at %s", path);
+	f.size = (uint64_t)st.st_size;
+	if (at <= f.size && !common_prefix(&f, at, &common, &zero, err))
+		return false;
+	if (at <= f.size && common == item->stored) {
+		*found_r = MBOX_THERE;
+		return true;
+	}
+	if (at <= f.size && (at + common == f.size
+		|| (zero && f.size <= end))) {
+		*found_r = MBOX_TORN;
+		return true;
+	}
+	if (!search_whole(&f, &there, err))
+		return false;
+	*found_r = there ? MBOX_THERE : MBOX_ABSENT;
+	return true;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef DELIVERY_MBOX_FIND_H
+#define DELIVERY_MBOX_FIND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/base/err.h"
+#include "delivery/stage.h"
+
+/*
+ * Is a staged message in an mbox? Asked after a crash, under the lock.
+ */
+
+enum mbox_found {
+	MBOX_THERE,	/* whole, where it was appended or where a reader that
+			 * rewrote the file put it */
+	MBOX_TORN,	/* from `at` to the end of the file there is nothing
+			 * but a part of what we appended: cut it off */
+	MBOX_ABSENT	/* append it */
+};
+
+/* `fd` is the mbox, `item->fd` the staged bytes, `at` the offset noted before
+ * the append, `end` where the whole batch would have ended. */
+bool mbox_find(int fd, const char *path, const struct item *item, uint64_t at,
+	uint64_t end, enum mbox_found *found_r, struct err *err) MUST_USE;
+
+#endif

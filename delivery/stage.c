@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "delivery/stage.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/vfs.h>
+#endif
+
+#include "agent/base/clock.h"
+#include "agent/base/digest.h"
+#include "agent/base/fsx.h"
+#include "agent/base/log.h"
+
+/* From this many files on, one syncfs() is cheaper than flushing each. */
+#define SYNCFS_FROM 8
+#define SYNCFS_SLOW_MS 500
+
+/* Maildir: '/' and ':' of the host name have other uses. */
+static void host_name(char *out, size_t cap)
+{
+	char *c;
+
+	if (gethostname(out, cap) < 0 || out[0] == '\0')
+		snprintf(out, cap, "localhost");
+	out[cap - 1] = '\0';
+	for (c = out; *c != '\0'; c++)
+		if (*c == '/' || *c == ':' || *c == ',' || *c <= ' ')
+			*c = '_';
+}
+
+#ifdef __linux__
+/* Where syncfs() also makes directory entries durable and, since Linux 5.8,
+ * reports every lost write to a descriptor opened before it. */
+static bool syncfs_trusted(int dir)
+{
+	static const unsigned long types[] = {
+		0xEF53 /* ext4 */, 0x58465342 /* xfs */,
+		0x9123683E /* btrfs */, 0x01021994 /* tmpfs */,
+	};
+	struct statfs fs;
+	size_t i;
+
+	if (fstatfs(dir, &fs) < 0)
+		return false;
+	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if ((unsigned long)fs.f_type == types[i])
+			return true;
+	return false;
+}
+#endif
+
+void stage_init(struct stage *stage, int dir, const char *path,
+	const char *tag)
+{
+	memset(stage, 0, sizeof(*stage));
+	stage->dir = dir;
+	stage->path = path;
+	snprintf(stage->tag, sizeof(stage->tag), "%s", tag);
+	host_name(stage->host, sizeof(stage->host));
+#ifdef __linux__
+	stage->slow_syncfs = !syncfs_trusted(dir);
+#else
+	stage->slow_syncfs = true;
+#endif
+}
+
+bool stage_create(struct stage *stage, struct item *item, struct err *err)
+{
+	static unsigned int counter;
+	int64_t seconds;
+	long micros;
+
+	clock_wall_us(&seconds, &micros);
+	snprintf(item->name, sizeof(item->name),
+		"%" PRId64 ".M%ldP%ldQ%uR%016" PRIx64 "T%s.%.30s", seconds,
+		micros, (long)getpid(), ++counter, digest_random(),
+		stage->tag, stage->host);
+	item->state = ITEM_STAGED;
+	item->hint[0] = '\0';
+	item->fd = openat(stage->dir, item->name, O_RDWR | O_CREAT | O_EXCL
+		| O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (item->fd >= 0)
+		return true;
+	return err_sys(err, errno, "cannot create a file in %s", stage->path);
+}
+
+bool stage_reopen(struct stage *stage, struct item *item, struct err *err)
+{
+	struct stat st;
+
+	item->state = ITEM_VOID;
+	item->fd = openat(stage->dir, item->name,
+		O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (item->fd < 0) {
+		if (errno == ENOENT)
+			return true;
+		return err_sys(err, errno, "cannot open %s/%s", stage->path,
+			item->name);
+	}
+	if (fstat(item->fd, &st) < 0) {
+		err_sys(err, errno, "cannot look at %s/%s", stage->path,
+			item->name);
+		stage_close(item);
+		return false;
+	}
+	if (S_ISREG(st.st_mode) && (uint64_t)st.st_size == item->stored) {
+		item->state = ITEM_STAGED;
+		return true;
+	}
+	stage_close(item);
+	return true;
+}
+
+static bool sync_each(struct stage *stage, struct item *const *items, size_t n,
+	struct err *err)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (!fsx_sync(items[i]->fd, items[i]->name, err))
+			return false;
+	return fsx_sync_dir(stage->dir, stage->path, err);
+}
+
+bool stage_sync(struct stage *stage, struct item *const *items, size_t n,
+	struct err *err)
+{
+#ifdef __linux__
+	clock_ms start = clock_now();
+
+	if (n >= SYNCFS_FROM && !stage->slow_syncfs) {
+		if (syncfs(stage->dir) < 0)
+			return err_sys(err, errno, "cannot flush %s to disk",
+				stage->path);
+		stage->slow_syncfs = clock_now() - start > SYNCFS_SLOW_MS;
+		return true;
+	}
+#endif
+	return sync_each(stage, items, n, err);
+}
+
+void stage_close(struct item *item)
+{
+	if (item->fd >= 0)
+		close(item->fd);
+	item->fd = -1;
+}
+
+bool stage_remove(struct stage *stage, struct item *item, struct err *err)
+{
+	stage_close(item);
+	if (unlinkat(stage->dir, item->name, 0) == 0 || errno == ENOENT)
+		return true;
+	return err_sys(err, errno, "cannot remove %s/%s", stage->path,
+		item->name);
+}
+
+void stage_clear(struct stage *stage, struct item *const *items, size_t n)
+{
+	struct err err = ERR_INIT;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		stage_close(items[i]);
+		if (items[i]->state != ITEM_DELIVERED
+		    && items[i]->state != ITEM_VOID)
+			continue;
+		if (!stage_remove(stage, items[i], &err))
+			log_err(LOG_LEVEL_WARN, &err);
+	}
+}
+
+static bool has_tag(const struct stage *stage, const char *name)
+{
+	const char *tag;
+	size_t len = strlen(stage->tag);
+
+	/* The tag is hexadecimal and the host comes after it, so look for the
+	 * last "T<tag>." rather than the last T. */
+	for (tag = name; (tag = strchr(tag, 'T')) != NULL; tag++)
+		if (strncmp(tag + 1, stage->tag, len) == 0
+		    && tag[1 + len] == '.')
+			return true;
+	return false;
+}
+
+bool stage_sweep(struct stage *stage, bool (*keep)(void *arg, const char *name),
+	void *arg, struct err *err)
+{
+	struct dirent *entry;
+	DIR *dir;
+	int fd;
+
+	fd = openat(stage->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || (dir = fdopendir(fd)) == NULL) {
+		err_sys(err, errno, "cannot read %s", stage->path);
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	while ((entry = readdir(dir)) != NULL) {
+		if (!has_tag(stage, entry->d_name)
+		    || keep(arg, entry->d_name))
+			continue;
+		log_debug("removing %s/%s, left by a pass that was cut off",
+			stage->path, entry->d_name);
+		if (unlinkat(stage->dir, entry->d_name, 0) < 0
+		    && errno != ENOENT)
+			log_warn("cannot remove %s/%s: %s", stage->path,
+				entry->d_name, strerror(errno));
+	}
+	closedir(dir);
+	return true;
+}

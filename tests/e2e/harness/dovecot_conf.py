@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Dovecot configurations, before and since version 2.4.
+
+Both serve POP3 from Maildirs to the users of one passwd-file, and nothing else.
+"""
+
+# What both generations of the configuration language share...
+COMMON = """
+base_dir = {root}/run
+state_dir = {root}/state
+log_path = {root}/log
+listen = 127.0.0.1
+default_internal_user = {internal}
+default_internal_group = {internal_group}
+default_login_user = {login}
+auth_failure_delay = 0
+mail_fsync = never
+mail_plugins = {plugins}
+first_valid_uid = 1
+ssl = yes
+service anvil {{
+  chroot =
+  client_limit = 2000
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
+service auth {{
+  client_limit = 2000
+}}
+service pop3-login {{
+  chroot =
+  service_count = 0
+  client_limit = 1000
+  process_limit = 2
+  inet_listener pop3 {{
+    port = {plain_port}
+  }}
+  inet_listener pop3s {{
+    port = {tls_port}
+    ssl = yes
+  }}
+}}
+service pop3 {{
+  process_limit = 200
+}}
+"""
+# ...and what each says in its own way.
+OLD = """
+protocols = pop3
+ssl_cert = <{cert}
+ssl_key = <{key}
+disable_plaintext_auth = no
+mail_max_userip_connections = 0
+mail_location = {location_old}
+passdb {{
+  driver = passwd-file
+  args = scheme=PLAIN username_format=%u {root}/passwd
+}}
+userdb {{
+  driver = static
+  args = uid={uid} gid={gid} home={root}/home/%u
+}}
+pop3_uidl_format = %08Xu%08Xv
+""" + COMMON
+NEW = """dovecot_config_version = 2.4.0
+dovecot_storage_version = 2.4.0
+protocols {{
+  pop3 = yes
+}}
+ssl_server_cert_file = {cert}
+ssl_server_key_file = {key}
+auth_allow_cleartext = yes
+mail_max_userip_connections = 1000
+{location_new}
+passdb passwd-file {{
+  passwd_file_path = {root}/passwd
+}}
+userdb static {{
+  fields {{
+    uid = {uid}
+    gid = {gid}
+    home = {root}/home/%{{user}}
+  }}
+}}
+pop3_uidl_format = %{{uid | hex(8)}}%{{uidvalidity | hex(8)}}
+""" + COMMON.replace("mail_plugins = {plugins}",
+                     "mail_plugins {{\n  {plugins} = yes\n}}")
+
+LOCATIONS = {
+    "maildir": {"location_old": "maildir:~/Maildir",
+                "location_new": "mail_driver = maildir\nmail_path = ~/Maildir"},
+    "mbox": {"location_old": "mbox:~/mail:INBOX=~/inbox",
+             "location_new": "mail_driver = mbox\nmail_path = ~/mail\n"
+                             "mail_inbox_path = ~/inbox"},
+}

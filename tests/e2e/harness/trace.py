@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The order of system calls of a run, as strace(1) saw it.
+
+Connections without TLS let the trace show the commands that are sent, beside
+the flushes that must have come before them.
+"""
+
+import os
+import re
+import subprocess
+
+from . import tap
+
+CALLS = ("write,writev,pwrite64,sendto,sendmsg,fsync,fdatasync,syncfs,rename,renameat,"
+         "renameat2,link,linkat,ftruncate")
+LINE = re.compile(r"(?P<pid>\d+) +(?:<\.\.\. (?P<resumed>\w+) resumed>|(?P<name>\w+)\()"
+                  r"(?P<rest>.*)")
+FIRST_PATH = re.compile(r"\d+<([^>]*)>")
+FAILED = re.compile(r"= -1 E")
+
+
+class Call:
+    """One system call: its name, all its text, and the path of its first file."""
+
+    def __init__(self, name, text):
+        self.name, self.text = name, text
+        path = FIRST_PATH.match(text)
+        self.path = path.group(1) if path else ""
+        self.failed = bool(FAILED.search(text))
+
+    def __str__(self):
+        return "%s(%s" % (self.name, self.text[:200])
+
+
+def record(one, *args):
+    """Run postrider with ARGS under strace; give the result and its calls."""
+    tap.need("strace")
+    file = one.path("trace")
+    probe = subprocess.run(["strace", "-f", "-y", "-o", file, "true"],
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if probe.returncode:
+        raise tap.Skip("strace may not trace here")
+    program, wrapper = one.program, one.path("traced")
+    with open(wrapper, "w") as script:
+        script.write('#!/bin/sh\nexec strace -f -y -s 4096 -e trace=%s -o "%s" "%s" "$@"\n'
+                     % (CALLS, file, program))
+    os.chmod(wrapper, 0o755)
+    one.program = wrapper
+    result = one.run(*args)
+    one.program = program
+    with open(file, errors="replace") as lines:
+        return result, list(calls(lines))
+
+
+def calls(lines):
+    """The calls in LINES: what is sent counts from its beginning, every other
+    call from its end, for only then has it done what it is for."""
+    pending = {}
+    for line in lines:
+        found = LINE.match(line)
+        if not found:
+            continue
+        pid, rest = found["pid"], found["rest"]
+        if found["resumed"]:
+            if pid in pending:
+                name, start = pending.pop(pid)
+                yield Call(name, start + rest)
+        elif rest.endswith("<unfinished ...>"):
+            start = rest[:-len("<unfinished ...>")]
+            if found["name"].startswith("send"):
+                yield Call(found["name"], start)
+            else:
+                pending[pid] = (found["name"], start)
+        else:
+            yield Call(found["name"], rest)

@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands beside fetch: check, probe, talk, --help and --version."""
+
+import base64
+import re
+import subprocess
+
+from harness import agent, corpus, readers, tap, wire
+from harness.scene import MESSAGES, fetching, world
+
+COMMANDS = ("fetch", "check", "probe", "talk")
+
+
+def dialogue(text, side):
+    """What SIDE, C or S, said, according to the output of talk."""
+    return re.findall(r"^ %s: (.*)$" % side, text, re.MULTILINE)
+
+
+@tap.case("--help and --version, with and without a configuration")
+def helps(_env):
+    one = agent.Agent()
+    version = subprocess.run([one.program, "--version"], text=True, env=one.env,
+                             stdout=subprocess.PIPE)
+    tap.equal(version.returncode, 0, "exit status of --version")
+    tap.check(re.match(r"postrider \d+\.\d+", version.stdout), "--version", version.stdout)
+    plain = subprocess.run([one.program, "--help"], text=True, env=one.env,
+                           stdout=subprocess.PIPE)
+    tap.equal(plain.returncode, 0, "exit status of --help")
+    for command in COMMANDS:
+        tap.check(command in plain.stdout, "--help does not name " + command, plain.stdout)
+        text = one.expect(0, command, "--help").out
+        tap.check(command in text and len(text.splitlines()) > 2, command + " --help", text)
+
+
+@tap.case("wrong usage: exit status 64 and the way to the help")
+def usage(_env):
+    one = agent.Agent()
+    for args in ((), ("fetsh",), ("fetch", "--no-such-option"), ("probe",), ("talk",)):
+        result = one.run(*args)
+        tap.equal(result.status, 64, "exit status of %s\n%s" % (args, result))
+        tap.check(result.err.strip() and not result.out, "said on the wrong side", result)
+    tap.check("fetch" in one.run("fetsh").err, "the nearest command is not named")
+
+
+@tap.case("probe shows greeting, TLS, capabilities and counts, and changes nothing")
+def probe(_env):
+    with fetching(keep=False) as (one, server):
+        out = one.expect(0, "probe", "box").out
+        for pattern in (r"TLS ?1\.[23]", "UIDL", "PIPELINING", r"\b%d\b" % len(MESSAGES)):
+            tap.check(re.search(pattern, out), "nothing like %r" % pattern, out)
+        tap.equal(server.count("RETR") + server.count("DELE"), 0, "RETR and DELE")
+        tap.equal(len(server.held()), len(MESSAGES), "left on the server")
+        tap.equal(readers.maildir(one.path("Mail")), [], "delivered")
+        tap.equal(one.ledger("box"), "", "the ledger")
+
+
+@tap.case("probe of a server that cannot be had fails as fetch does")
+def probe_fails(_env):
+    with fetching(password="wrong-Zx9") as (one, _):
+        one.expect(77, "probe", "box")
+    with fetching(options=["--cert-fault", "expired"]) as (one, server):
+        result = one.run("probe", "box")
+        tap.check(result.status in (76, 77, 78), "exit status", result)
+        tap.equal(server.commands(), [], "commands sent")
+
+
+@tap.case("talk sends its arguments, shows both sides, masks the password, quits")
+def talk(_env):
+    for auth in (["user"], ["plain"]):
+        with fetching(auth=auth, server_password="Tr0ub4dor") as (one, server):
+            out = one.expect(0, "talk", "box", "STAT", "LIST 1", "NOOP").out
+            said = dialogue(out, "C")
+            tap.equal(said[-4:], ["STAT", "LIST 1", "NOOP", "QUIT"], "sent, by talk")
+            tap.equal(server.commands()[-4:], said[-4:], "sent, by the server's log")
+            tap.check("Tr0ub4dor" not in out, "the password is shown", out)
+            tap.check(not re.search(wire_form("Tr0ub4dor"), out), "shown in base64", out)
+            answers = dialogue(out, "S")
+            tap.check(any(re.match(r"\+OK %d \d+" % len(MESSAGES), line) for line in answers),
+                      "no answer to STAT", out)
+
+
+def wire_form(password):
+    """AUTH PLAIN's base64, as a pattern."""
+    return re.escape(base64.b64encode(b"\0jane\0" + password.encode()).decode())
+
+
+@tap.case("talk RETR prints the whole message, as many lines as there are")
+def talk_retr(_env):
+    with fetching(messages=corpus.simple(3)) as (one, _):
+        out = one.expect(0, "talk", "box", "RETR 2").out
+        for line in corpus.simple(3)[1].decode().splitlines():
+            tap.check(" S: " + line in out, "line missing: " + line, out)
+
+
+@tap.case("talk reads commands from standard input")
+def talk_stdin(_env):
+    with fetching() as (one, server):
+        out = one.expect(0, "talk", "box", stdin="STAT\nLIST\nUIDL 1\n").out
+        tap.equal(dialogue(out, "C")[-4:], ["STAT", "LIST", "UIDL 1", "QUIT"], "sent")
+        tap.equal(len(server.held()), len(MESSAGES), "left on the server")
+        out = one.expect(0, "talk", "box", stdin="NOOP\nQUIT\n").out
+        tap.equal(dialogue(out, "C").count("QUIT"), 1, "QUIT")
+
+
+@tap.case("talk DELE deletes, RSET takes it back")
+def talk_dele(_env):
+    with fetching() as (one, server):
+        one.expect(0, "talk", "box", "DELE 1", "RSET")
+        tap.equal(len(server.held()), len(MESSAGES), "left on the server after RSET")
+        one.expect(0, "talk", "box", "DELE 1", "DELE 3")
+        tap.equal(len(server.held()), len(MESSAGES) - 2, "left on the server after DELE")
+
+
+@tap.case("talk shows an error of the server, goes on, and quits")
+def talk_error(_env):
+    with fetching(options=["--with", "last"]) as (one, server):
+        result = one.run("talk", "box", "RETR 99", "LAST", "NOOP")
+        tap.check(any(line.startswith("-ERR") for line in dialogue(result.out, "S")),
+                  "the error is not shown", result)
+        tap.equal(server.commands()[-4:], ["RETR 99", "LAST", "NOOP", "QUIT"], "sent")
+        tap.check(any(event.startswith("disconnect quit") for event in server.log()),
+                  "no clean end", server.log())
+
+
+@tap.case("what a hostile server says is shown without control characters")
+def talk_escapes(_env):
+    with fetching('on NOOP reply "+OK \\x1b]0;title\\x07\\x9b31m\\r\\n"') as (one, _):
+        out = one.run("talk", "box", "NOOP").out
+        bad = set(out) & {"\x1b", "\x07", "\x9b", "\udc9b"}
+        tap.check(not bad, "control characters in the output: %r" % bad, repr(out))
+
+
+@tap.case("an independent client finds the maildrop as talk left it")
+def talk_leaves(_env):
+    with fetching() as (one, server):
+        one.expect(0, "talk", "box", "RETR 1", "TOP 2 0", "UIDL")
+        messages = wire.served(server.USER, server.password, port=server.port, ca=server.ca)
+        tap.equal(wire.digests(messages), wire.digests(MESSAGES), "messages served")
+
+
+if __name__ == "__main__":
+    tap.main(world)

@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A destination that cannot take a message leaves it on the server, whole.
+
+That holds for a Maildir or mbox that cannot be written and for every way in
+which a delivery program can end but one: exit status 0.
+"""
+
+import fcntl
+import os
+import pwd
+import re
+import signal
+
+from harness import agent, corpus, popd, procs, readers, tap, wire
+from harness.scene import MESSAGES, WANTED, fetching, told, world
+
+SCRIPT = """#!/bin/sh
+# Keep what comes in, then end as the file "how" says.
+cat > "$0.in.$$"
+. "$0.how"
+mv "$0.in.$$" "$0.got.$$"
+"""
+
+
+def kept(one, server, result, *patterns):
+    """The run failed clearly, and every message is still on the server."""
+    tap.check(result.status in (73, 74, 75, 78), "exit status", result)
+    told(result, result.status, "box", *patterns)
+    tap.equal(len(server.held()), len(MESSAGES), "messages on the server")
+    tap.equal(readers.maildir(one.path("Mail")), [], "messages delivered")
+
+
+def repaired(one, server, read=readers.maildir, where="Mail"):
+    """With the obstacle gone a fetch delivers everything, once."""
+    one.fetch_ok()
+    tap.equal(wire.digests(read(one.path(where))), WANTED, "what was delivered")
+    tap.equal(server.held(), [], "messages left on the server")
+
+
+@tap.case("a file where the Maildir should be: nothing lost, told with its path")
+def file_in_the_way(_env):
+    for place in ("Mail", "Mail/new", "Mail/tmp"):
+        with fetching() as (one, server):
+            if "/" in place:
+                os.mkdir(one.path("Mail"), 0o700)
+            with open(one.path(place), "w"):
+                pass
+            kept(one, server, one.fetch(), re.escape(one.path("Mail")),
+                 "not a (directory|maildir)|file exists")
+            os.unlink(one.path(place))
+            repaired(one, server)
+
+
+@tap.case("a Maildir without write permission: nothing lost, told with its path")
+def no_permission(_env):
+    uid = pwd.getpwnam("nobody").pw_uid if os.getuid() == 0 else None
+    with popd.Popd(MESSAGES) as server:
+        os.chmod(server.root, 0o755)
+        one = agent.Agent(uid=uid)
+        deliver = {"maildir": one.path("Mail")}
+        one.configure({"box": server.account(deliver, keep=False)})
+        for sub in ("", "/tmp", "/new", "/cur"):
+            os.makedirs(one.path("Mail") + sub)
+            os.chmod(one.path("Mail") + sub, 0o500)
+            if uid is not None:
+                os.chown(one.path("Mail") + sub, uid, -1)
+        kept(one, server, one.fetch(), re.escape(one.path("Mail")), "permission denied")
+        for sub in ("", "/tmp", "/new", "/cur"):
+            os.chmod(one.path("Mail") + sub, 0o700)
+        repaired(one, server)
+
+
+@tap.case("an mbox that is a folder, a FIFO or a link is not written to")
+def strange_mbox(_env):
+    for make in (os.mkdir, os.mkfifo, lambda path: os.symlink("/dev/null", path)):
+        with fetching() as (one, server):
+            one.configure({"box": server.account({"mbox": one.path("box")}, keep=False)})
+            make(one.path("box"))
+            kept(one, server, one.fetch(), re.escape(one.path("box")))
+            (os.rmdir if os.path.isdir(one.path("box")) else os.unlink)(one.path("box"))
+            repaired(one, server, readers.mbox, "box")
+
+
+@tap.case("an mbox keeps what others appended, and their locks are waited for")
+def shared_mbox(_env):
+    foreign = b"From x Thu Jan  1 00:00:00 1970\nSubject: theirs\n\nno final blank line\n"
+    with fetching() as (one, server):
+        one.configure({"box": server.account({"mbox": one.path("box")}, keep=False)})
+        with open(one.path("box"), "wb") as file:
+            file.write(foreign)
+        with open(one.path("box"), "rb+") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX)
+            process = one.start("fetch")
+            procs.wait_until(lambda: server.count("RETR") == len(MESSAGES), 30, "the RETRs")
+            tap.equal(os.path.getsize(one.path("box")), len(foreign), "size under our lock")
+        tap.equal(process.wait(60), 0, "exit status of\n%s" % one.result(process))
+        got = readers.mbox(one.path("box"))
+        tap.check(got[0].startswith(b"Subject: theirs\n"), "their message changed", got[0])
+        tap.equal(wire.digests(got[1:]), WANTED, "what was delivered")
+        tap.check(not os.path.exists(one.path("box.lock")), "the dotlock was left behind")
+
+
+def piping(one, server, how):
+    """Deliver through a program that ends as the line HOW of shell says."""
+    for name, text in (("mda", SCRIPT), ("mda.how", how + "\n")):
+        with open(one.path(name), "w") as file:
+            file.write(text)
+        os.chmod(one.path(name), 0o755)
+    one.configure({"box": server.account({"pipe": [one.path("mda")]}, keep=False)})
+
+
+def piped(one):
+    """What the program took and reported as delivered."""
+    got = []
+    for name in os.listdir(one.home):
+        if name.startswith("mda.got."):
+            with open(one.path(name), "rb") as file:
+                got.append(file.read())
+    return got
+
+
+ENDS = (("exit 1", r"\b1\b"), ("exit 75", r"\b75\b"), ("exit 73", r"\b73\b"),
+        ("exit 67", r"\b67\b"), ("exit 99", r"\b99\b"), ("exit 127", r"\b127\b"),
+        ("kill -9 $$", r"signal|killed"), ("kill -TERM $$", r"signal|terminated"),
+        ("echo why not >&2; exit 77", r"why not"))
+
+
+@tap.case("a delivery program that ends with anything but 0 leaves the mail on the server")
+def mda_fails(_env):
+    def play(end):
+        how, pattern = end
+        with fetching(messages=MESSAGES[:2]) as (one, server):
+            piping(one, server, how)
+            result = one.fetch()
+            tap.check(result.status != 0, "exit status 0", result)
+            tap.check(re.search(pattern, result.err, re.IGNORECASE), "not told", result)
+            tap.equal(len(server.held()), 2, "messages on the server")
+            tap.equal(server.count("DELE"), 0, "DELE commands")
+    tap.each(ENDS, play)
+
+
+@tap.case("a delivery program that is not there leaves the mail on the server")
+def mda_missing(_env):
+    with fetching() as (one, server):
+        one.configure({"box": server.account({"pipe": ["/nonexistent/mda"]}, keep=False)})
+        result = one.fetch()
+        tap.check(result.status != 0, "exit status 0", result)
+        tap.check("/nonexistent/mda" in result.err, "not named", result)
+        tap.equal(len(server.held()), len(MESSAGES), "messages on the server")
+
+
+@tap.case("a delivery program that is repaired gets the message, byte for byte")
+def mda_repaired(_env):
+    messages = corpus.generate(30)
+    with fetching(messages=messages) as (one, server):
+        wanted = wire.digests(wire.served(server.USER, server.password, port=server.port,
+                                          ca=server.ca))
+        piping(one, server, "exit 75")
+        one.expect(75, "fetch")
+        piping(one, server, "true")
+        procs.wait_until(lambda: one.fetch().status == 0 and not server.held(), 60,
+                         "a fetch that delivers what was deferred")
+        tap.equal(wire.digests(piped(one)), wanted, "what was delivered")
+
+
+@tap.case("a delivery program runs without a shell, in an environment of few words")
+def mda_environment(_env):
+    with fetching(messages=MESSAGES[:1]) as (one, server):
+        piping(one, server, "env > \"$0.env\"; echo \"$*\" > \"$0.args\"")
+        odd = ["$(touch x)", ";", "`x`", "a b"]
+        one.configure({"box": server.account({"pipe": [one.path("mda")] + odd})})
+        one.env["UNRELATED"] = "1"
+        one.fetch_ok()
+        with open(one.path("mda.args")) as file:
+            tap.equal(file.read(), " ".join(odd) + "\n", "arguments")
+        with open(one.path("mda.env")) as file:
+            names = {line.split("=")[0] for line in file}
+        tap.check("UNRELATED" not in names, "our environment was inherited", names)
+        tap.check({"HOME", "PATH"} <= names, "HOME or PATH is missing", names)
+
+
+@tap.case("a stop signal ends a fetch cleanly: nothing lost, nothing twice")
+def stopped(_env):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        with fetching("on RETR #4 delay 1500") as (one, server):
+            process = one.start("fetch")
+            procs.wait_until(lambda: server.count("RETR") > 0, 30, "the RETRs")
+            process.send_signal(number)
+            process.wait(30)
+            repaired(one, server)
+
+
+if __name__ == "__main__":
+    tap.main(world)

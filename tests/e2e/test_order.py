@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is durable before what: the order behind "never lose mail".
+
+Nothing is visible before it is whole and flushed and the ledger knows of it;
+nothing is deleted on the server before its name is flushed; QUIT, by which
+some servers take a message for read, comes after all of that.
+"""
+
+import re
+
+from harness import readers, tap, trace, wire
+from harness.scene import MESSAGES, WANTED, fetching, world
+
+FLUSHES = ("fsync", "fdatasync", "syncfs")
+
+
+class Order:
+    """Follows the calls of a fetch into a Maildir and checks each in turn."""
+
+    def __init__(self, maildir):
+        self.tmp, self.new = maildir + "/tmp", maildir + "/new"
+        self.written, self.flushed = set(), set()
+        self.intended, self.recorded = set(), set()     # in the ledger; flushed too
+        self.renamed, self.durable = set(), set()
+        self.deleted = self.quits = 0
+
+    def follow(self, calls):
+        """Check every call against those before it."""
+        for call in calls:
+            if call.failed:
+                continue
+            if call.name in FLUSHES:
+                self._flush(call)
+            elif call.name.startswith("rename"):
+                self._rename(call)
+            elif call.name.startswith(("write", "pwrite", "send")):
+                self._write(call)
+        return self
+
+    def _flush(self, call):
+        everything = call.name == "syncfs"
+        if everything or call.path.startswith(self.tmp + "/"):
+            self.flushed |= self.written if everything else {call.path[len(self.tmp) + 1:]}
+        if everything or call.path.endswith("/ledger"):
+            self.recorded |= self.intended
+        if everything or call.path == self.new:
+            self.durable |= self.renamed
+
+    def _rename(self, call):
+        found = re.search(r'"([^"]*)".*"([^"]*)"', call.text)
+        source, target = (path.rpartition("/")[2] for path in found.groups())
+        if source not in self.written:
+            return                      # the ledger's own, for one
+        tap.check(source in self.flushed, "visible before its bytes are durable", call)
+        tap.check(source in self.recorded, "visible before the ledger knows durably", call)
+        self.renamed.add(target)
+
+    def _write(self, call):
+        if call.path.startswith(self.tmp + "/"):
+            self.written.add(call.path[len(self.tmp) + 1:])
+            self.flushed.discard(call.path[len(self.tmp) + 1:])
+        elif call.path.endswith("/ledger"):
+            self.intended |= {name for name in self.written if name in call.text}
+        elif call.path.startswith(("socket:", "TCP:")):
+            self._send(call)
+
+    def _send(self, call):
+        self.deleted += len(re.findall(r"DELE \d+\\r\\n", call.text))
+        tap.check(self.deleted <= len(self.durable), "DELE %d sent when %d are durable"
+                  % (self.deleted, len(self.durable)), call)
+        if "QUIT" in call.text:
+            self.quits += 1
+            tap.equal(self.durable, self.written, "durable at QUIT, of those retrieved")
+
+
+@tap.case("Maildir: flushed, recorded, renamed, flushed, and only then DELE and QUIT")
+def maildir(_env):
+    for keep in (False, True):
+        with fetching(server_tls="none", keep=keep) as (one, server):
+            result, calls = trace.record(one, "fetch")
+            tap.equal(result.status, 0, "exit status of\n%s" % result)
+            order = Order(one.path("Mail")).follow(calls)
+            tap.equal(len(order.durable), len(MESSAGES), "messages seen in the trace")
+            tap.equal(order.deleted, 0 if keep else len(MESSAGES), "DELEs in the trace")
+            tap.equal(order.quits, 1, "QUITs in the trace")
+            tap.equal(wire.digests(readers.maildir(one.path("Mail"))), WANTED, "messages")
+
+
+@tap.case("mbox: the ledger first, then the append, its flush, and only then DELE")
+def mbox(_env):
+    with fetching(server_tls="none") as (one, server):
+        path = one.path("box")
+        one.configure({"box": server.account({"mbox": path}, keep=False)})
+        result, calls = trace.record(one, "fetch")
+        tap.equal(result.status, 0, "exit status of\n%s" % result)
+        recorded = appended = flushed = deleted = False
+        for call in calls:
+            if call.name in FLUSHES and call.path.endswith("/ledger"):
+                recorded = True
+            elif call.path == path and "write" in call.name:
+                tap.check(recorded, "appended before the ledger is durable", call)
+                appended, flushed = True, False
+            elif call.name in FLUSHES and call.path == path:
+                flushed = appended
+            elif call.path.startswith(("socket:", "TCP:")) and "DELE" in call.text:
+                tap.check(flushed, "DELE before the mbox is durable", call)
+                deleted = True
+        tap.check(deleted, "no DELE in the trace")
+        tap.equal(wire.digests(readers.mbox(path)), WANTED, "messages")
+
+
+@tap.case("a message that could not be stored is not followed by QUIT")
+def no_quit(_env):
+    with fetching("on RETR #3 delay 300") as (one, server):
+        one.configure({"box": server.account({"pipe": ["/bin/false"]}, keep=False)})
+        one.fetch()
+        tap.check(server.count("RETR") > 0, "no message was retrieved")
+        tap.equal(server.count("QUIT"), 0, "QUIT after messages that are nowhere")
+        tap.equal(server.count("DELE"), 0, "DELE")
+
+
+if __name__ == "__main__":
+    tap.main(world)

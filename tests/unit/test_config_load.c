@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/unit/tap.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/base/fsx.h"
+#include "config/config.h"
+#include "config/fields.h"
+
+/*
+ * Configurations as files: what is right and what comes out of it, who may
+ * read and change the files, and where they are looked for.
+ */
+
+#define ACCOUNT "{host: h, user: u, password: {env: P}, deliver: {maildir: /m}}"
+
+static char folder[] = "/tmp/postrider-config-XXXXXX";
+static char said[8192];		/* every line told, each with a newline */
+static struct arena *arena;
+static struct err err;
+
+static const char *in_folder(const char *name)
+{
+	return arena_printf(arena, "%s/%s", folder, name);
+}
+
+static const char *put(const char *name, mode_t mode, const char *text)
+{
+	const char *path = in_folder(name);
+	FILE *file;
+
+	unlink(path);
+	file = fopen(path, "w");
+	if (file == NULL || fputs(text, file) < 0 || fclose(file) != 0
+	    || chmod(path, mode) < 0)
+		abort();
+	return path;
+}
+
+static void tell(void *arg, const char *line)
+{
+	size_t n = strlen(said);
+
+	(void)arg;
+	snprintf(said + n, sizeof(said) - n, "%s\n", line);
+}
+
+static const struct config *load(const char *path)
+{
+	const struct config *config = NULL;
+
+	said[0] = '\0';
+	err_clear(&err);
+	if (!config_load(path, arena, tell, NULL, &config, &err))
+		return NULL;
+	return config;
+}
+
+static bool accepted(bool ok, const char *what)
+{
+	if (tap_ok(ok, "%s", what))
+		return true;
+	tap_note("%s: %s", err.text, said);
+	return false;
+}
+
+/* Refused, with one line that holds all of `words`. */
+static void refused(const char *path, const char *words, const char *what)
+{
+	bool ok = load(path) == NULL && err.class == ERR_CONFIG;
+
+	ok = ok && strstr(said, words) != NULL
+		&& strchr(said, '\n') == strrchr(said, '\n');
+	if (!tap_ok(ok, "%s", what))
+		tap_note("wanted %s: %s: %s", words, err.text, said);
+}
+
+static bool same(const char *a, const char *b)
+{
+	return a != NULL && strcmp(a, b) == 0;
+}
+
+static void check_fresh(void)
+{
+	const struct config *c = load(put("c", 0644,
+		"accounts: {a: " ACCOUNT "}\n"));
+	const struct account *a = c != NULL ? &c->accounts[0] : NULL;
+
+	if (!accepted(a != NULL, "the least"))
+		return;
+	tap_ok(same(c->file, in_folder("c")) && c->parallel == 32
+		&& c->per_host == 4 && c->log_level == LOG_LEVEL_INFO
+		&& c->log_format == LOG_FORMAT_TEXT
+		&& same(c->log_to, "stderr"), "defaults of the top level");
+	tap_ok(a->enabled && a->port == 995 && a->tls == TLS_IMPLICIT
+		&& same(a->tls_name, "h") && a->ca_file == NULL
+		&& a->pin == NULL && a->priority == NULL
+		&& !a->accept_plaintext && a->auth_count == 0
+		&& a->keep.kind == KEEP_ALWAYS && !a->deliver.gzip,
+		"defaults of an account");
+	tap_ok(a->limits.message == 1u << 30 && a->limits.messages == 0
+		&& a->limits.bytes == 0, "defaults of limits");
+	tap_ok(a->timeouts.connect == 30 && a->timeouts.tls == 30
+		&& a->timeouts.greeting == 120 && a->timeouts.command == 60
+		&& a->timeouts.login == 300 && a->timeouts.body == 60
+		&& a->timeouts.quit == 180 && a->timeouts.session == 21600,
+		"defaults of timeouts");
+	tap_ok(same(c->secret_env[0], "P") && c->secret_env[1] == NULL,
+		"the variables with passwords are listed");
+}
+
+static void check_full(void)
+{
+	const struct config *c;
+	const struct account *a;
+
+	setenv("TEST_DIR", "/srv", 1);
+	c = load(put("c", 0600,
+		"state: ${TEST_DIR}/$TEST_DIR/a$/$5\n"
+		"parallel: 1000\nper_host: 1\n"
+		"log: {level: debug, format: json, to: ~/log}\n"
+		"accounts:\n  jane@x.org:\n"
+		"    host: \"2001:db8::1\"\n    port: 1995\n"
+		"    tls: starttls\n    user: 007\n    password: 0123\n"
+		"    auth: [user, scram-sha-1]\n    keep: 14d\n"
+		"    deliver: {pipe: [x, ~/y, $Z, \"\", 5]}\n"
+		"    limits: {message: 64K, messages: 5, bytes: 2G}\n"
+		"    timeouts:\n      session: 90\n      login: \"2h\"\n"
+		"    enabled: false\n    ca_file: ~\n"
+		"    pin: sha256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n"
+		"    tls_name: pop.x.org\n    priority: NORMAL\n"
+		"    accept_plaintext: false\n"));
+	a = c != NULL ? &c->accounts[0] : NULL;
+	if (!accepted(a != NULL, "every key"))
+		return;
+	tap_ok(same(c->state, "/srv//srv/a$/$5") && c->parallel == 1000
+		&& c->per_host == 1 && c->log_level == LOG_LEVEL_DEBUG
+		&& c->log_format == LOG_FORMAT_JSON
+		&& same(c->log_to, "/home/jane/log"), "top level");
+	tap_ok(same(a->name, "jane@x.org") && same(a->host, "2001:db8::1")
+		&& a->port == 1995 && a->tls == TLS_STARTTLS
+		&& same(a->user, "007") && a->password.kind == SECRET_TEXT
+		&& same(a->password.text, "0123"), "digits are text");
+	tap_ok(a->auth_count == 2 && a->auth[0] == AUTH_USER
+		&& a->auth[1] == AUTH_SCRAM_SHA_1, "auth in order");
+	tap_ok(a->keep.kind == KEEP_FOR && a->keep.seconds == 14 * 86400,
+		"keep");
+	tap_ok(a->deliver.kind == DELIVER_PIPE && same(a->deliver.argv[1],
+		"~/y") && same(a->deliver.argv[2], "$Z")
+		&& same(a->deliver.argv[3], "") && same(a->deliver.argv[4],
+		"5") && a->deliver.argv[5] == NULL,
+		"arguments stay as they are");
+	tap_ok(a->limits.message == 65536 && a->limits.messages == 5
+		&& a->limits.bytes == 2ull << 30, "limits");
+	tap_ok(a->timeouts.session == 90 && a->timeouts.login == 7200
+		&& a->timeouts.connect == 30, "timeouts");
+	tap_ok(!a->enabled && same(a->ca_file, "/home/jane")
+		&& same(a->tls_name, "pop.x.org") && same(a->priority,
+		"NORMAL") && a->pin[0] != NULL && a->pin[1] == NULL, "TLS");
+}
+
+static void check_defaults(void)
+{
+	const struct config *c = load(put("c", 0600,
+		"defaults:\n  limits: {message: 5M, messages: 7}\n"
+		"  tls: starttls\n  deliver: {mbox: /b, compress: gzip}\n"
+		"  password: {command: [pass]}\n  keep: false\n  auth: [plain]\n"
+		"accounts:\n  a: {host: h, user: u, tls: implicit}\n"
+		"  b: {host: h, user: u, limits: {bytes: 1K}, auth: auto,\n"
+		"      deliver: {maildir: /m}, password: \"{x}\", keep: true}\n"
+		"  c: {host: h, user: u, limits: }\n"));
+	const struct account *a, *b;
+
+	if (!accepted(c != NULL && c->count == 3, "defaults"))
+		return;
+	a = config_account(c, "a");
+	b = config_account(c, "b");
+	tap_ok(a->limits.message == 5u << 20 && a->limits.messages == 7
+		&& a->tls == TLS_IMPLICIT && a->port == 995
+		&& a->deliver.gzip && a->auth_count == 1
+		&& a->keep.kind == KEEP_NEVER, "an account inherits");
+	tap_ok(b->limits.message == 1u << 30 && b->limits.messages == 0
+		&& b->limits.bytes == 1024 && b->auth_count == 0
+		&& b->port == 110 && b->keep.kind == KEEP_ALWAYS,
+		"its own key replaces the whole key");
+	tap_ok(b->deliver.kind == DELIVER_MAILDIR && !b->deliver.gzip
+		&& b->password.kind == SECRET_TEXT && b->password.argv == NULL
+		&& same(b->password.text, "{x}"), "and nothing is left of it");
+	tap_ok(config_account(c, "c")->limits.message == 1u << 30,
+		"an empty map is a map");
+	tap_ok(config_account(c, "d") == NULL
+		&& config_nearest_account(c, "dddd") == NULL
+		&& same(config_nearest_account(c, "aa"), "a"),
+		"accounts are found by name");
+}
+
+static void check_private(void)
+{
+	static const char text[] =
+		"accounts: {a: {host: h, user: u, password: hunter2,"
+		" deliver: {maildir: /m}},\n  b: {host: h, user: u,"
+		" password: x, deliver: {maildir: /m}}}\n";
+	static const mode_t modes[] = { 0644, 0640, 0604, 0620, 0602, 0610 };
+	const char *path;
+	size_t i;
+
+	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		path = put("c", modes[i], text);
+		load(path);
+		tap_ok(strstr(said, ":1:44: accounts.a.password: ") != NULL
+			&& strstr(said, arena_printf(arena,
+			"run: chmod 600 %s\n", path)) != NULL
+			&& strstr(said, "hunter2") == NULL
+			&& strstr(said, "accounts.b") == NULL,
+			"mode %03o is refused", (unsigned)modes[i]);
+	}
+	refused(put("c", 0644, "defaults: {enabled: false}\n"
+		"accounts: {a: {host: h, user: u, password: x, deliver: "
+		"{maildir: /m}}}\n"), "chmod 600", "also if it is disabled");
+	accepted(load(put("c", 0600, text)) != NULL, "mode 600 is accepted");
+	accepted(load(put("c", 0400, text)) != NULL, "mode 400 is accepted");
+	refused(put("it's c", 0644, text), "/it'\\''s c'\n",
+		"the command is quoted for a shell");
+	accepted(load(put("c", 0644, "accounts: {a: " ACCOUNT "}\n")) != NULL,
+		"without a password everybody may read it");
+	refused(put("c", 0666, "accounts: {a: " ACCOUNT "}\n"),
+		"run: chmod o-w ", "but not write it");
+	if (geteuid() != 0)
+		return;
+	path = put("c", 0600, text);
+	if (chown(path, 1, 1) == 0)
+		refused(path, "run: chown 0 ", "another owner is refused");
+}
+
+static void check_password_file(void)
+{
+	const char *text = arena_printf(arena, "accounts: {a: {host: h, "
+		"user: u, deliver: {mbox: /m}, password: {file: %s/pw}}}\n",
+		folder);
+
+	put("pw", 0600, "hunter2\n");
+	accepted(load(put("c", 0644, text)) != NULL, "a private file");
+	put("pw", 0640, "hunter2\n");
+	refused(in_folder("c"), arena_printf(arena, "run: chmod 600 %s/pw\n",
+		folder), "a password file others can read");
+	unlink(in_folder("pw"));
+	accepted(load(in_folder("c")) != NULL, "one that is not there yet");
+}
+
+static void check_include(void)
+{
+	if (mkdir(in_folder("d[1]"), 0700) < 0
+	    || mkdir(in_folder("d[1]/more"), 0700) < 0)
+		abort();
+	put("d[1]/more/a.yaml", 0644, "accounts: {a: " ACCOUNT "}\n");
+	put("d[1]/more/b.yaml", 0644, "accounts: {b: " ACCOUNT "}\n");
+	put("d[1]/more/e.yaml", 0644, "# empty\n");
+	const struct config *c = load(put("d[1]/c", 0644,
+		"include: [more/*.yaml, nothing*]\n"
+		"defaults: {keep: false}\naccounts: {c: " ACCOUNT "}\n"));
+	accepted(c != NULL && c->count == 3 && config_account(c, "b") != NULL
+		&& config_account(c, "b")->keep.kind == KEEP_NEVER,
+		"included accounts get the defaults");
+	accepted(load(put("d[1]/c", 0644, "include: more/a.yaml\n")) != NULL,
+		"a single file, and no account here");
+	put("d[1]/more/b.yaml", 0644, "state: /x\naccounts: {a: {}, b: "
+		ACCOUNT "}\n");
+	refused(put("d[1]/c", 0644, "include: more/b.yaml\n"
+		"defaults: {host: h, user: u, password: {env: P}, "
+		"deliver: {maildir: /m}}\n"),
+		"/more/b.yaml:1:1: state: unknown key; known here: accounts",
+		"nothing but accounts is included");
+	put("d[1]/more/b.yaml", 0644, "accounts:\n  a: " ACCOUNT "\n");
+	refused(put("d[1]/c", 0644, "include: [more/*.yaml]\n"),
+		"/more/b.yaml:2:3: accounts.a: another account of this name "
+		"is in ", "the same name in two files");
+	refused(put("d[1]/c", 0644, "include: [more/x.yaml]\n"),
+		"/c:1:11: include: there is no such file", "no such file");
+	put("d[1]/more/b.yaml", 0644, "accounts: {b: }\n  c: x\n");
+	refused(put("d[1]/c", 0644, "include: [more/b.yaml]\n"),
+		"/more/b.yaml:2:3: ", "broken syntax in an included file");
+	refused(put("d[1]/c", 0644, "include: [{a: b}]\naccounts: {a: "
+		ACCOUNT "}\n"), ":1:11: include: a pattern", "no pattern");
+	refused(put("d[1]/c", 0644, "include: [more]\n"),
+		":1:11: include: cannot read ", "a folder is no file");
+}
+
+static void check_places(void)
+{
+	const struct config *c;
+
+	refused("/nonexistent/c", "", "no such file");
+	tap_ok(strstr(err.text, "/nonexistent/c: No such file") != NULL,
+		"it is named");
+	setenv("HOME", folder, 1);
+	setenv("XDG_CONFIG_HOME", in_folder("x"), 1);
+	if (geteuid() != 0 || access("/etc/postrider/config.yaml", F_OK) < 0)
+		tap_ok(load(NULL) == NULL && strstr(err.text, "/x/postrider/")
+			&& strstr(err.text, "/.config/postrider/"),
+			"no file: the places are named");
+	mkdir(in_folder(".config"), 0700);
+	mkdir(in_folder(".config/postrider"), 0700);
+	put(".config/postrider/config.yaml", 0600, "accounts: {home: "
+		ACCOUNT "}\n");
+	c = load(NULL);
+	accepted(c != NULL && config_account(c, "home"), "~/.config");
+	mkdir(in_folder("x"), 0700);
+	mkdir(in_folder("x/postrider"), 0700);
+	put("x/postrider/config.yaml", 0600, "accounts: {xdg: " ACCOUNT "}\n");
+	c = load(NULL);
+	accepted(c != NULL && config_account(c, "xdg"), "XDG_CONFIG_HOME");
+	unsetenv("STATE_DIRECTORY");
+	unsetenv("XDG_STATE_HOME");
+	c = load(NULL);
+	tap_ok(c != NULL && same(c->state, geteuid() == 0
+		? "/var/lib/postrider" : in_folder(".local/state/postrider")),
+		"state by default");
+	setenv("XDG_STATE_HOME", "relative", 1);
+	c = load(NULL);
+	tap_ok(c != NULL && c->state[0] == '/', "a relative one is ignored");
+	setenv("XDG_STATE_HOME", "/s", 1);
+	c = load(NULL);
+	tap_ok(c != NULL && same(c->state, "/s/postrider"), "XDG_STATE_HOME");
+	setenv("STATE_DIRECTORY", "/var/lib/p:/var/lib/q", 1);
+	c = load(NULL);
+	tap_ok(c != NULL && same(c->state, "/var/lib/p"), "STATE_DIRECTORY");
+}
+
+static char *document(const char *name)
+{
+	const char *top = getenv("srcdir");
+	char *text;
+	size_t len;
+
+	if (fsx_read_file(arena_printf(arena, "%s/config/%s",
+		top != NULL ? top : ".", name), 1 << 20, &text, &len, &err))
+		return text;
+	tap_note("%s", err.text);
+	return NULL;
+}
+
+/* The text of the man page's example, its escapes undone. */
+static void cut_example(char *page)
+{
+	static const char begin[] = ".Sh EXAMPLES\n.Bd -literal\n";
+	char *from = strstr(page, begin), *to, *out = page;
+
+	to = from != NULL ? strstr(from, "\n.Ed") : NULL;
+	if (to == NULL)
+		from = to = page;
+	else
+		from += sizeof(begin) - 1;
+	for (; from < to; from++)
+		if (*from != '\\')
+			*out++ = *from;
+	*out = '\0';
+}
+
+static void check_keys(const char *page, const struct field *fields)
+{
+	const struct field *f;
+
+	for (f = fields; f->key != NULL; f++) {
+		const char *plain = arena_printf(arena, "Ic %s", f->key);
+		const char *brace = arena_printf(arena, "Ic {%s", f->key);
+
+		tap_ok((strstr(page, plain) || strstr(page, brace))
+			&& f->help != NULL, "%s is in the man page", f->key);
+		if (f->fields != NULL)
+			check_keys(page, f->fields);
+	}
+}
+
+static void check_documents(void)
+{
+	char *page = document("postrider.yaml.5");
+	char *example = document("example.yaml");
+	const struct config *c;
+
+	setenv("LISTS_PASSWORD", "x", 1);
+	if (!tap_ok(page != NULL && example != NULL, "the documents"))
+		return;
+	check_keys(page, top_fields);
+	check_keys(page, account_fields);
+	cut_example(page);
+	c = load(put("c", 0600, page));
+	accepted(c != NULL && c->count == 3, "the example of the man page");
+	c = load(put("c", 0644, example));
+	accepted(c != NULL && c->count == 1, "config/example.yaml");
+	free(page);
+	free(example);
+}
+
+static void check_many(void)
+{
+	FILE *file = fopen(put("c", 0600, ""), "w");
+	const struct config *c;
+	int i;
+
+	if (file == NULL)
+		abort();
+	fputs("accounts:\n", file);
+	for (i = 0; i < 10000; i++)
+		fprintf(file, " a%d: " ACCOUNT "\n", i);
+	fclose(file);
+	c = load(in_folder("c"));
+	accepted(c != NULL && c->count == 10000
+		&& config_account(c, "a9999") == &c->accounts[9999],
+		"10,000 accounts");
+}
+
+int main(void)
+{
+	arena = arena_new();
+	setenv("HOME", "/home/jane", 1);
+	if (mkdtemp(folder) == NULL)
+		abort();
+	check_fresh();
+	check_full();
+	check_defaults();
+	check_private();
+	check_password_file();
+	check_include();
+	check_places();
+	check_documents();
+	check_many();
+	if (system(arena_printf(arena, "rm -rf %s", folder)) != 0)
+		tap_note("%s is left behind", folder);
+	arena_free(arena);
+	return tap_done();
+}
