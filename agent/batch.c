@@ -7,18 +7,12 @@
 
 #include "agent/base/log.h"
 
-/* The first refusals may be a person at work on the MDA: no waiting. */
-#define TRIES_AT_ONCE 3
-#define FIRST_WAIT 300
-#define LONGEST_WAIT (6 * 3600)
-
 struct batch_slot *batch_next(struct batch *batch)
 {
 	struct batch_slot *slot = &batch->slots[batch->count];
 
 	memset(slot, 0, sizeof(*slot));
 	slot->item.fd = -1;
-	slot->item.id = ledger_next_id(batch->ledger) + batch->count;
 	return slot;
 }
 
@@ -66,20 +60,9 @@ static bool write_intents(struct batch *batch, struct err *err)
 		if (!ledger_intent(batch->ledger, &slot->what, &slot->entry,
 			err))
 			return false;
+		slot->item.id = slot->entry->id;
 	}
 	return ledger_sync(batch->ledger, err);
-}
-
-static int64_t next_try(const struct ledger_entry *entry)
-{
-	int64_t wait = FIRST_WAIT;
-	unsigned int i;
-
-	if (entry->tries + 1 < TRIES_AT_ONCE)
-		return clock_wall();
-	for (i = TRIES_AT_ONCE; i <= entry->tries && wait < LONGEST_WAIT; i++)
-		wait *= 2;
-	return clock_wall() + (wait < LONGEST_WAIT ? wait : LONGEST_WAIT);
 }
 
 static bool note_one(struct batch *batch, struct batch_slot *slot,
@@ -93,7 +76,7 @@ static bool note_one(struct batch *batch, struct batch_slot *slot,
 		batch->counts->deferred++;
 		log_err(LOG_LEVEL_WARN, &slot->item.err);
 		return ledger_deferred(batch->ledger, slot->entry,
-			next_try(slot->entry), slot->item.err.text, err);
+			slot->item.err.text, err);
 	case ITEM_VOID:
 		log_warn("the staged file %s has disappeared; the message "
 			"will be fetched again", slot->item.name);

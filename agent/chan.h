@@ -52,6 +52,8 @@ struct chan_counts {
 	uint64_t skipped;		/* too large */
 	uint64_t later;			/* beyond limits of a pass */
 	uint64_t failed;		/* the server would not hand them over */
+	uint64_t waiting;		/* set aside: refused or failed before */
+	uint64_t baselined;		/* marked as seen */
 };
 
 struct chan_report {

@@ -11,10 +11,18 @@
  * The commands: one file each, one row each in main.c.
  */
 
+/* Options that only some commands take. */
+enum cmd_option {
+	CMD_STATE = 1,			/* --state */
+	CMD_BASELINE = 2,		/* --baseline */
+	CMD_ACCEPT_NEW_STATE = 4	/* --accept-new-state */
+};
+
 struct cmd_env {
 	const struct config *config;	/* loaded and free of mistakes */
 	FILE *trace;			/* --trace, or NULL */
 	bool quiet;
+	unsigned int options;		/* enum cmd_option */
 };
 
 struct cmd {
@@ -22,6 +30,7 @@ struct cmd {
 	const char *usage;		/* arguments */
 	const char *help;		/* what --help adds */
 	int min_args, max_args;		/* max_args < 0: any number */
+	unsigned int options;		/* enum cmd_option it takes */
 	/* argv holds argc arguments behind the command's name. Returns an
 	 * exit status (sysexits.h). */
 	int (*run)(const struct cmd_env *env, int argc, char **argv);
@@ -31,9 +40,15 @@ extern const struct cmd cmd_fetch;
 extern const struct cmd cmd_check;
 extern const struct cmd cmd_probe;
 extern const struct cmd cmd_talk;
+extern const struct cmd cmd_status;
 
 /* The account an argument names, or NULL after an error message with the
  * nearest known name. */
 const struct account *cmd_account(const struct cmd_env *env, const char *name);
+
+/* An account's ledger, to look at: NULL in *ledger_r if there is none yet. */
+struct ledger;
+bool cmd_read_ledger(const struct cmd_env *env, const struct account *account,
+	struct ledger **ledger_r, struct err *err) MUST_USE;
 
 #endif

@@ -2,13 +2,43 @@
 #include <stdio.h>
 #include <sysexits.h>
 
+#include "agent/base/log.h"
 #include "agent/cmd.h"
+#include "agent/ledger.h"
+
+static enum err_class check_ledger(const struct cmd_env *env,
+	const struct account *account)
+{
+	struct err err = ERR_INIT;
+	struct ledger *ledger;
+
+	if (!cmd_read_ledger(env, account, &ledger, &err)) {
+		log_err(LOG_LEVEL_ERROR, &err);
+		return err.class;
+	}
+	if (ledger == NULL)
+		printf("%s: no ledger yet\n", account->name);
+	else
+		printf("%s: ledger in order, %zu entries\n", account->name,
+			ledger_count(ledger));
+	ledger_close(ledger);
+	return ERR_NONE;
+}
 
 /* Loading has found every mistake already; what is left is to say so. */
 static int run(const struct cmd_env *env, int argc, char **argv)
 {
+	enum err_class worst = ERR_NONE;
+	size_t i;
+
 	(void)argc;
 	(void)argv;
+	for (i = 0; (env->options & CMD_STATE) != 0
+	     && i < env->config->count; i++)
+		worst = err_worse(worst, check_ledger(env,
+			&env->config->accounts[i]));
+	if (worst != ERR_NONE)
+		return err_exit_status(worst);
 	if (!env->quiet)
 		printf("%s: %zu account%s, no mistakes\n", env->config->file,
 			env->config->count,
@@ -17,10 +47,11 @@ static int run(const struct cmd_env *env, int argc, char **argv)
 }
 
 const struct cmd cmd_check = {
-	"check", "",
+	"check", "[--state]",
 	"Reads the configuration and reports every mistake in it at once, as\n"
-	"FILE:LINE:COLUMN. Nothing else is touched: no network, no mail.\n"
+	"FILE:LINE:COLUMN. Nothing else is touched: no network, no mail. With --state\n"
+	"it also reads every account's ledger and says what is wrong with it.\n"
 	"\n"
 	"Exit status: 0 without a mistake, 78 otherwise.\n",
-	0, 0, run,
+	0, 0, CMD_STATE, run,
 };

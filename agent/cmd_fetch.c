@@ -44,8 +44,12 @@ static int run(const struct cmd_env *env, int argc, char **argv)
 {
 	const struct account **list = mem_grow(NULL, env->config->count + 1,
 		sizeof(*list));
-	struct sched_options options = { env->config, list, 0, env->trace,
-		env->quiet };
+	const struct pass_options pass = {
+		(env->options & CMD_BASELINE) != 0,
+		(env->options & CMD_ACCEPT_NEW_STATE) != 0,
+	};
+	struct sched_options options = { env->config, list, 0, pass,
+		env->trace, env->quiet };
 	int status = EX_USAGE;
 
 	if (choose(env, argc, argv, list, &options.count)) {
@@ -58,13 +62,18 @@ static int run(const struct cmd_env *env, int argc, char **argv)
 }
 
 const struct cmd cmd_fetch = {
-	"fetch", "[ACCOUNT...]",
+	"fetch", "[--baseline | --accept-new-state] [ACCOUNT...]",
 	"Polls the named accounts, or all that are enabled, once and in parallel,\n"
 	"and exits when all are done. New messages go to each account's destination;\n"
 	"what its `keep` lets go is deleted on the server.\n"
 	"\n"
+	"  --baseline          mark what is on the server as seen, fetch nothing;\n"
+	"                      messages marked so are never deleted\n"
+	"  --accept-new-state  go on although the ledger is missing or an old copy:\n"
+	"                      messages may be delivered a second time\n"
+	"\n"
 	"Exit status: 0 when all went well (also without mail), 75 try later,\n"
 	"76 the server misbehaves, 77 login refused, 78 configuration; the worst\n"
 	"account decides.\n",
-	0, -1, run,
+	0, -1, CMD_BASELINE | CMD_ACCEPT_NEW_STATE, run,
 };

@@ -134,5 +134,5 @@ const struct cmd cmd_probe = {
 	"TLS and certificate (with the line for `pin`), capabilities before and after\n"
 	"the login, number and size of the messages, and what is unusual. Fetches and\n"
 	"changes nothing.\n",
-	1, 1, run,
+	1, 1, 0, run,
 };

@@ -155,5 +155,5 @@ const struct cmd cmd_talk = {
 	"one a line of standard input. Shows the whole dialogue as \" C: \" and \" S: \"\n"
 	"lines with the password masked, waits for each answer, and ends with QUIT.\n"
 	"What you delete with DELE is gone after that; RSET takes it back.\n",
-	1, -1, run,
+	1, -1, 0, run,
 };

@@ -13,6 +13,10 @@
 #include "agent/base/log.h"
 #include "agent/ledger_priv.h"
 
+#define TRIES_AT_ONCE 3
+#define FIRST_WAIT 300
+#define LONGEST_WAIT (6 * 3600)
+
 bool ledger_put(struct ledger *l, const struct record *r, struct err *err)
 {
 	size_t n;
@@ -78,8 +82,8 @@ bool ledger_sync(struct ledger *l, struct err *err)
 	return true;
 }
 
-struct ledger *ledger_open(int dir, const char *path, const char *account,
-	struct err *err)
+static struct ledger *new_ledger(int dir, const char *path,
+	const char *account)
 {
 	struct ledger *l = mem_grow(NULL, 1, sizeof(*l));
 
@@ -91,9 +95,31 @@ struct ledger *ledger_open(int dir, const char *path, const char *account,
 	l->next_id = 1;
 	snprintf(l->path, sizeof(l->path), "%s/" LEDGER_FILE, path);
 	ledger_grow(l);
+	return l;
+}
+
+struct ledger *ledger_open(int dir, const char *path, const char *account,
+	struct err *err)
+{
+	struct ledger *l = new_ledger(dir, path, account);
+
 	if (ledger_load(l, err))
 		return l;
 	l->broken = true;
+	ledger_close(l);
+	return NULL;
+}
+
+struct ledger *ledger_read(int dir, const char *path, const char *account,
+	struct err *err)
+{
+	struct ledger *l = new_ledger(dir, path, account);
+	bool there = false, ok = ledger_load_file(l, &there, err);
+
+	/* Nothing can be written through it. */
+	l->broken = true;
+	if (ok && there)
+		return l;
 	ledger_close(l);
 	return NULL;
 }
@@ -128,20 +154,26 @@ uint64_t ledger_next_id(const struct ledger *l)
 	return l->next_id;
 }
 
+/* UID and size; a record is kept in memory, so its strings must last. */
+static void take_uid(struct ledger *l, struct record *r, const char *uid,
+	size_t len)
+{
+	char room[LEDGER_UID_ROOM];
+
+	ledger_short_uid(&uid, &len, room);
+	r->uid = arena_strndup(l->arena, uid, len);
+	r->uid_len = len;
+}
+
 bool ledger_intent(struct ledger *l, const struct ledger_entry *what,
 	struct ledger_entry **entry_r, struct err *err)
 {
-	char room[LEDGER_UID_ROOM];
 	struct record r = { .type = RECORD_INTENT, .id = l->next_id,
 		.time = clock_wall(), .listed = what->listed,
 		.size = what->size, .stored = what->stored,
 		.identity = what->identity };
-	const char *uid = what->uid;
 
-	r.uid_len = what->uid_len;
-	ledger_short_uid(&uid, &r.uid_len, room);
-	/* The record is kept in memory: its strings must last. */
-	r.uid = arena_strndup(l->arena, uid, r.uid_len);
+	take_uid(l, &r, what->uid, what->uid_len);
 	r.name = arena_strdup(l->arena, what->name);
 	r.dest = arena_strdup(l->arena, what->dest);
 	if (!record(l, &r, err))
@@ -160,13 +192,64 @@ bool ledger_hint(struct ledger *l, struct ledger_entry *entry,
 	return record(l, &r, err);
 }
 
+/* When to try again what has failed `tries` times. The first few times may be
+ * a person at work on the MDA: no waiting. */
+static int64_t next_try(unsigned int tries)
+{
+	int64_t wait = FIRST_WAIT;
+	unsigned int i;
+
+	if (tries < TRIES_AT_ONCE)
+		return clock_wall();
+	for (i = TRIES_AT_ONCE; i < tries && wait < LONGEST_WAIT; i++)
+		wait *= 2;
+	return clock_wall() + (wait < LONGEST_WAIT ? wait : LONGEST_WAIT);
+}
+
 bool ledger_deferred(struct ledger *l, struct ledger_entry *entry,
-	int64_t next_try, const char *reason, struct err *err)
+	const char *reason, struct err *err)
 {
 	struct record r = { .type = RECORD_DEFERRED, .id = entry->id,
 		.time = clock_wall(), .tries = entry->tries + 1,
-		.next_try = next_try, .text = reason };
+		.next_try = next_try(entry->tries + 1) };
 
+	r.text = arena_strdup(l->arena, reason);
+	return record(l, &r, err);
+}
+
+bool ledger_failed(struct ledger *l, struct ledger_entry *entry,
+	const struct ledger_entry *what, const char *reason, struct err *err)
+{
+	const struct ledger_entry *e = entry != NULL ? entry : what;
+	unsigned int tries = entry != NULL ? entry->tries + 1 : 1;
+	struct record r = { .type = RECORD_FAILED,
+		.id = entry != NULL ? entry->id : l->next_id,
+		.time = clock_wall(), .listed = e->listed, .tries = tries,
+		.next_try = next_try(tries) };
+
+	take_uid(l, &r, e->uid, e->uid_len);
+	r.text = arena_strdup(l->arena, reason);
+	return record(l, &r, err);
+}
+
+bool ledger_baseline(struct ledger *l, const struct ledger_entry *what,
+	struct err *err)
+{
+	struct record r = { .type = RECORD_SEEN, .id = l->next_id,
+		.time = clock_wall(), .listed = what->listed,
+		.identity = what->identity, .state = LEDGER_BASELINE };
+
+	take_uid(l, &r, what->uid, what->uid_len);
+	return record(l, &r, err);
+}
+
+bool ledger_moved(struct ledger *l, struct ledger_entry *entry,
+	const char *uid, size_t len, struct err *err)
+{
+	struct record r = { .type = RECORD_MOVED, .id = entry->id,
+		.time = clock_wall() };
+
+	take_uid(l, &r, uid, len);
 	return record(l, &r, err);
 }
 

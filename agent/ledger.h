@@ -16,6 +16,8 @@
  *	intent -> delivered -> deleting -> gone
  *	   \-> deferred (refused; tried again)     \-> delivered (DELE failed)
  *	    \-> void (nothing is left; fetch it again)
+ *	failed (the server would not hand it over) -> void, when it did
+ *	baseline (marked as seen by a person, never fetched or deleted)
  *
  * Records collect in memory until ledger_flush() hands them to the kernel
  * (they survive our death) or ledger_sync() makes them durable (they survive
@@ -24,8 +26,16 @@
  * nothing is touched.
  */
 
-enum ledger_state { LEDGER_INTENT, LEDGER_DELIVERED, LEDGER_DELETING,
-	LEDGER_GONE, LEDGER_VOID };
+/* The numbers stand in files. */
+enum ledger_state {
+	LEDGER_INTENT = 0,
+	LEDGER_DELIVERED = 1,
+	LEDGER_DELETING = 2,
+	LEDGER_GONE = 3,
+	LEDGER_BASELINE = 4,
+	LEDGER_FAILED = 5,
+	LEDGER_VOID = 6
+};
 
 struct ledger_entry {
 	struct ledger_entry *next;	/* of the same hash; see ledger_find() */
@@ -43,8 +53,10 @@ struct ledger_entry {
 	const char *dest;		/* dest_describe() */
 	const char *hint;		/* the destination's last note, or "" */
 	uint64_t size, stored;		/* struct item */
-	unsigned int tries;		/* refused so often */
+	/* LEDGER_INTENT that was refused, LEDGER_FAILED: */
+	unsigned int tries;		/* so often */
 	int64_t next_try;		/* wall time */
+	const char *reason;		/* of the last time */
 };
 
 struct ledger;
@@ -53,6 +65,10 @@ struct ledger;
  * errors, `account` is written into a new file and must match an old one. The
  * account's lock is held. */
 struct ledger *ledger_open(int dir, const char *path, const char *account,
+	struct err *err) MUST_USE;
+/* Loads DIR/ledger to look at, without the lock and without writing: a torn
+ * end is left as it is. NULL without an error when there is none. */
+struct ledger *ledger_read(int dir, const char *path, const char *account,
 	struct err *err) MUST_USE;
 /* Writes what is left; compacts a file that is mostly history. Frees. NULL is
  * allowed. */
@@ -80,8 +96,21 @@ bool ledger_hint(struct ledger *ledger, struct ledger_entry *entry,
 	const char *text, struct err *err) MUST_USE;
 bool ledger_delivered(struct ledger *ledger, struct ledger_entry *entry,
 	struct err *err) MUST_USE;
+/* The destination refused it. The next try comes at once a few times, then
+ * after 5 minutes, doubling up to 6 hours. */
 bool ledger_deferred(struct ledger *ledger, struct ledger_entry *entry,
-	int64_t next_try, const char *reason, struct err *err) MUST_USE;
+	const char *reason, struct err *err) MUST_USE;
+/* The server did not hand it over: `entry` is of an earlier failure, or NULL
+ * and UID and size come from `what`. Tried again as above. */
+bool ledger_failed(struct ledger *ledger, struct ledger_entry *entry,
+	const struct ledger_entry *what, const char *reason,
+	struct err *err) MUST_USE;
+/* Marked as seen; the identity may be empty (see identity_none()). */
+bool ledger_baseline(struct ledger *ledger, const struct ledger_entry *what,
+	struct err *err) MUST_USE;
+/* The server has given a known message another UID. */
+bool ledger_moved(struct ledger *ledger, struct ledger_entry *entry,
+	const char *uid, size_t len, struct err *err) MUST_USE;
 bool ledger_void(struct ledger *ledger, struct ledger_entry *entry,
 	struct err *err) MUST_USE;
 bool ledger_deleting(struct ledger *ledger, struct ledger_entry *entry,

@@ -9,7 +9,7 @@
 #include "agent/ledger_priv.h"
 
 /* Deleted messages are remembered for a month: servers have shown them again
- * after a restore. */
+ * after a restore. Failures too. */
 #define GONE_SECONDS (30 * 86400)
 
 static bool put_header(struct ledger *l, struct err *err)
@@ -32,7 +32,7 @@ static bool put_open(struct ledger *l, const struct ledger_entry *e,
 		.text = e->hint };
 	const struct record deferred = { .type = RECORD_DEFERRED, .id = e->id,
 		.time = e->time, .tries = e->tries, .next_try = e->next_try,
-		.text = "" };
+		.text = e->reason };
 
 	return ledger_put(l, &intent, err)
 		&& (e->hint[0] == '\0' || ledger_put(l, &hint, err))
@@ -47,12 +47,18 @@ static bool put_entry(struct ledger *l, const struct ledger_entry *e,
 		.listed = e->listed, .identity = e->identity,
 		.state = (uint64_t)e->state };
 
-	if (e->state == LEDGER_INTENT)
-		return put_open(l, e, err);
-	if (e->state == LEDGER_VOID || (e->state == LEDGER_GONE
+	const struct record failed = { .type = RECORD_FAILED, .id = e->id,
+		.time = e->time, .uid = e->uid, .uid_len = e->uid_len,
+		.listed = e->listed, .tries = e->tries,
+		.next_try = e->next_try, .text = e->reason };
+
+	if (e->state == LEDGER_VOID || ((e->state == LEDGER_GONE
+			|| e->state == LEDGER_FAILED)
 		&& clock_wall() - e->time > GONE_SECONDS))
 		return true;
-	return ledger_put(l, &seen, err);
+	if (e->state == LEDGER_INTENT)
+		return put_open(l, e, err);
+	return ledger_put(l, e->state == LEDGER_FAILED ? &failed : &seen, err);
 }
 
 static bool put_all(struct ledger *l, struct err *err)

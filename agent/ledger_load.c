@@ -89,7 +89,7 @@ static bool load_file(struct ledger *l, FILE *file, struct err *err)
 	if (ferror(file))
 		return err_sys(err, errno, "cannot read %s", l->path);
 	if (load.bad != 0) {
-		log_warn("%s: the last write was cut off at line %zu; "
+		log_info("%s: the last write was cut off at line %zu; "
 			"continuing from there", l->path, load.bad);
 		l->torn = true;
 	}
@@ -112,30 +112,39 @@ static bool check_empty(struct ledger *l, struct err *err)
 		"fetch everything on the server again", l->path);
 }
 
-bool ledger_load(struct ledger *l, struct err *err)
+bool ledger_load_file(struct ledger *l, bool *there_r, struct err *err)
 {
 	FILE *file;
 	bool ok;
 	int fd;
 
-	fd = openat(l->dir, LEDGER_FILE, O_RDWR | O_APPEND | O_NOFOLLOW
-		| O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT)
-		return start_new(l, err);
-	if (fd < 0)
-		return err_sys(err, errno, "cannot open %s", l->path);
-	l->fd = fd;
 	fd = openat(l->dir, LEDGER_FILE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	file = fd < 0 ? NULL : fdopen(fd, "r");
+	*there_r = fd >= 0;
+	if (fd < 0)
+		return errno == ENOENT
+			|| err_sys(err, errno, "cannot open %s", l->path);
+	file = fdopen(fd, "r");
 	if (file == NULL) {
 		err_sys(err, errno, "cannot open %s", l->path);
-		if (fd >= 0)
-			close(fd);
+		close(fd);
 		return false;
 	}
 	ok = load_file(l, file, err) && check_empty(l, err);
 	fclose(file);
-	if (!ok)
+	return ok;
+}
+
+bool ledger_load(struct ledger *l, struct err *err)
+{
+	bool there;
+
+	if (!ledger_load_file(l, &there, err))
 		return false;
-	return !l->torn || ledger_compact(l, err);
+	if (!there)
+		return start_new(l, err);
+	if (l->torn)
+		return ledger_compact(l, err);
+	l->fd = openat(l->dir, LEDGER_FILE, O_WRONLY | O_APPEND | O_NOFOLLOW
+		| O_CLOEXEC);
+	return l->fd >= 0 || err_sys(err, errno, "cannot open %s", l->path);
 }

@@ -51,7 +51,11 @@ void ledger_short_uid(const char **uid, size_t *len, char *room);
 bool ledger_put(struct ledger *l, const struct record *r, struct err *err)
 	MUST_USE;
 
-/* ledger_load.c: reads the file, or starts a new one. */
+/* ledger_load.c: reads the file if it is there, and changes nothing. */
+bool ledger_load_file(struct ledger *l, bool *there_r, struct err *err)
+	MUST_USE;
+/* The same, then opens it for appending, cut where it was torn; or starts a
+ * new one. */
 bool ledger_load(struct ledger *l, struct err *err) MUST_USE;
 
 #endif

@@ -52,6 +52,8 @@ static const struct {
 	[RECORD_DELETING] = { "deleting", "it" },
 	[RECORD_GONE] = { "gone", "it" },
 	[RECORD_SEEN] = { "seen", "itulchS" },
+	[RECORD_FAILED] = { "failed", "itulkax" },
+	[RECORD_MOVED] = { "moved", "itu" },
 	[RECORD_MARK] = { "mark", "t" },
 };
 

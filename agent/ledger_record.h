@@ -24,7 +24,9 @@ enum record_type {
 	RECORD_VOID,
 	RECORD_DELETING,
 	RECORD_GONE,
-	RECORD_SEEN,		/* a delivered entry, after compaction */
+	RECORD_SEEN,		/* baseline; any settled entry, compacted */
+	RECORD_FAILED,		/* the server did not hand it over */
+	RECORD_MOVED,		/* another UID */
 	RECORD_MARK,		/* everything before it is durable */
 	RECORD_TYPES
 };

@@ -54,18 +54,37 @@ static struct ledger_entry *by_id(const struct ledger *l, uint64_t id)
 		? l->entries[low] : NULL;
 }
 
+static void unlink_entry(struct ledger *l, const struct ledger_entry *e)
+{
+	struct ledger_entry **slot = &l->buckets[hash_uid(e->uid, e->uid_len)
+		& (l->bucket_count - 1)];
+
+	while (*slot != e)
+		slot = &(*slot)->next;
+	*slot = e->next;
+}
+
+static enum ledger_state first_state(const struct record *r)
+{
+	if (r->type == RECORD_INTENT)
+		return LEDGER_INTENT;
+	if (r->type == RECORD_FAILED)
+		return LEDGER_FAILED;
+	return (enum ledger_state)r->state;
+}
+
 static bool apply_new(struct ledger *l, const struct record *r)
 {
 	struct ledger_entry *e;
 
-	if (r->id < l->next_id)
+	if (r->id < l->next_id || (r->type == RECORD_SEEN
+		&& (r->state < LEDGER_DELIVERED || r->state > LEDGER_BASELINE)))
 		return false;
 	if (l->count == l->room)
 		ledger_grow(l);
 	e = arena_alloc(l->arena, sizeof(*e));
 	e->id = r->id;
-	e->state = r->type == RECORD_INTENT ? LEDGER_INTENT
-		: (enum ledger_state)r->state;
+	e->state = first_state(r);
 	e->time = r->time;
 	e->uid = r->uid;
 	e->uid_len = r->uid_len;
@@ -74,18 +93,33 @@ static bool apply_new(struct ledger *l, const struct record *r)
 	e->name = r->type == RECORD_INTENT ? r->name : "";
 	e->dest = r->type == RECORD_INTENT ? r->dest : "";
 	e->hint = "";
+	e->reason = r->type == RECORD_FAILED ? r->text : "";
+	e->tries = (unsigned int)r->tries;
+	e->next_try = r->next_try;
 	e->size = r->size;
 	e->stored = r->stored;
 	l->entries[l->count++] = e;
 	link_entry(l, e);
 	l->next_id = r->id + 1;
-	return r->type != RECORD_SEEN || r->state <= LEDGER_GONE;
+	return true;
 }
 
-static void apply_deferred(struct ledger_entry *e, const struct record *r)
+static void apply_refusal(struct ledger_entry *e, const struct record *r)
 {
 	e->tries = (unsigned int)r->tries;
 	e->next_try = r->next_try;
+	e->reason = r->text;
+	if (r->type == RECORD_FAILED)
+		e->time = r->time;
+}
+
+static void apply_moved(struct ledger *l, struct ledger_entry *e,
+	const struct record *r)
+{
+	unlink_entry(l, e);
+	e->uid = r->uid;
+	e->uid_len = r->uid_len;
+	link_entry(l, e);
 }
 
 bool ledger_apply(struct ledger *l, const struct record *r)
@@ -97,6 +131,8 @@ bool ledger_apply(struct ledger *l, const struct record *r)
 	if (r->type == RECORD_MARK)
 		return true;
 	e = by_id(l, r->id);
+	if (e == NULL && r->type == RECORD_FAILED)
+		return apply_new(l, r);
 	if (r->type == RECORD_LEDGER || e == NULL)
 		return false;
 	switch (r->type) {
@@ -109,7 +145,11 @@ bool ledger_apply(struct ledger *l, const struct record *r)
 		e->state = LEDGER_DELIVERED;
 		break;
 	case RECORD_DEFERRED:
-		apply_deferred(e, r);
+	case RECORD_FAILED:
+		apply_refusal(e, r);
+		break;
+	case RECORD_MOVED:
+		apply_moved(l, e, r);
 		break;
 	case RECORD_VOID:
 		e->state = LEDGER_VOID;

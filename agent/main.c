@@ -12,13 +12,14 @@
 #include "agent/pop3/tls.h"
 
 static const struct cmd *const commands[] = {
-	&cmd_fetch, &cmd_check, &cmd_probe, &cmd_talk,
+	&cmd_fetch, &cmd_check, &cmd_probe, &cmd_talk, &cmd_status,
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 struct options {
 	const char *config_file;
 	bool verbose, quiet, trace, help;
+	unsigned int command;		/* enum cmd_option */
 };
 
 static const char options_help[] =
@@ -67,7 +68,8 @@ static void print_version(void)
 		tls_version(), sasl != NULL ? sasl : "not built in");
 }
 
-enum { OPT_TRACE = 256, OPT_VERSION };
+/* Options of single commands count from OPT_COMMAND on: enum cmd_option. */
+enum { OPT_TRACE = 256, OPT_VERSION, OPT_COMMAND = 512 };
 
 /* False when there is nothing more to do; *status_r is the exit status. */
 static bool parse(int argc, char **argv, struct options *o, int *status_r)
@@ -79,6 +81,10 @@ static bool parse(int argc, char **argv, struct options *o, int *status_r)
 		{ "trace", no_argument, NULL, OPT_TRACE },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, OPT_VERSION },
+		{ "state", no_argument, NULL, OPT_COMMAND + CMD_STATE },
+		{ "baseline", no_argument, NULL, OPT_COMMAND + CMD_BASELINE },
+		{ "accept-new-state", no_argument, NULL,
+			OPT_COMMAND + CMD_ACCEPT_NEW_STATE },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -105,6 +111,10 @@ static bool parse(int argc, char **argv, struct options *o, int *status_r)
 			*status_r = EX_OK;
 			return false;
 		default:
+			if (c > OPT_COMMAND) {
+				o->command |= (unsigned int)c - OPT_COMMAND;
+				break;
+			}
 			fputs("postrider --help shows the options\n", stderr);
 			*status_r = EX_USAGE;
 			return false;
@@ -147,7 +157,8 @@ static enum log_level wanted_level(const struct options *o,
 static int run_command(const struct cmd *cmd, const struct options *o,
 	int argc, char **argv)
 {
-	struct cmd_env env = { NULL, o->trace ? stderr : NULL, o->quiet };
+	struct cmd_env env = { NULL, o->trace ? stderr : NULL, o->quiet,
+		o->command };
 	struct arena *arena = arena_new();
 	struct err err = ERR_INIT;
 	int status;
@@ -167,7 +178,7 @@ static int run_command(const struct cmd *cmd, const struct options *o,
 
 int main(int argc, char **argv)
 {
-	struct options o = { NULL, false, false, false, false };
+	struct options o = { NULL, false, false, false, false, 0 };
 	const struct cmd *cmd;
 	int status = EX_USAGE;
 
@@ -191,7 +202,7 @@ int main(int argc, char **argv)
 	}
 	argc--;
 	if (argc < cmd->min_args || (cmd->max_args >= 0
-		&& argc > cmd->max_args)) {
+		&& argc > cmd->max_args) || (o.command & ~cmd->options) != 0) {
 		fprintf(stderr, "usage: postrider %s %s\n", cmd->name,
 			cmd->usage);
 		return EX_USAGE;

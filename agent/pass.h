@@ -11,8 +11,15 @@
  * POP3, the ledger and the destination together.
  */
 
+/* What a person asked for on the command line. */
+struct pass_options {
+	bool baseline;			/* mark what is listed as seen */
+	bool accept_new_state;		/* go on with a missing or old ledger */
+};
+
 struct pass_env {
 	struct session_options session;
+	struct pass_options options;
 	void *arg;
 	/* Told how far the pass is; may be called often. */
 	void (*progress)(void *arg, const struct chan_progress *progress);

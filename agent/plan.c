@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "agent/plan.h"
 
+#include <stdlib.h>
+
+/* So many new messages with sizes of missing ones are no accident. */
+#define RENUMBERED_FROM 10
+
 bool plan_due(const struct account *account, const struct ledger_entry *entry,
 	int64_t now)
 {
+	/* Never fetched: there is no copy but the server's. */
+	if (entry->state == LEDGER_BASELINE)
+		return false;
 	switch (account->keep.kind) {
 	case KEEP_NEVER:
 		return true;
@@ -20,7 +28,8 @@ bool plan_due(const struct account *account, const struct ledger_entry *entry,
  * that is gone for certain tells nothing about the next one without. */
 static bool candidate(const struct ledger_entry *e)
 {
-	return !e->claimed && !(e->uid_len == 0 && e->state == LEDGER_GONE);
+	return !e->claimed && e->state != LEDGER_FAILED
+		&& !(e->uid_len == 0 && e->state == LEDGER_GONE);
 }
 
 /* The entry that UID and size point to; one of the same size if there is a
@@ -39,12 +48,29 @@ static struct ledger_entry *lookup(const struct plan *plan,
 	return best;
 }
 
-static enum plan_action fetch(const struct plan *plan,
+static struct ledger_entry *earlier_failure(const struct plan *plan,
 	const struct listed *listed)
+{
+	struct ledger_entry *e = NULL;
+
+	while ((e = ledger_find(plan->ledger, listed->uid, listed->uid_len, e))
+	       != NULL)
+		if (e->state == LEDGER_FAILED && listed->uid_len != 0)
+			return e;
+	return NULL;
+}
+
+static void fetch(const struct plan *plan, struct plan_message *m)
 {
 	uint64_t limit = plan->account->limits.message;
 
-	return limit != 0 && listed->size > limit ? PLAN_SKIP : PLAN_FETCH;
+	m->failed = earlier_failure(plan, m->listed);
+	if (limit != 0 && m->listed->size > limit)
+		m->action = PLAN_SKIP;
+	else if (m->failed != NULL && m->failed->next_try > plan->now)
+		m->action = PLAN_WAIT;
+	else
+		m->action = PLAN_FETCH;
 }
 
 static void decide(const struct plan *plan, struct plan_message *m)
@@ -52,7 +78,7 @@ static void decide(const struct plan *plan, struct plan_message *m)
 	struct ledger_entry *e = lookup(plan, m->listed);
 
 	if (e == NULL) {
-		m->action = fetch(plan, m->listed);
+		fetch(plan, m);
 		return;
 	}
 	if (e->state == LEDGER_INTENT && e->uid_len != 0) {
@@ -63,7 +89,8 @@ static void decide(const struct plan *plan, struct plan_message *m)
 	}
 	/* Deleted before but there again; of another size; without a UID; or
 	 * about to be deleted: the header decides. */
-	if (e->state != LEDGER_DELIVERED || e->listed != m->listed->size
+	if ((e->state != LEDGER_DELIVERED && e->state != LEDGER_BASELINE)
+	    || e->listed != m->listed->size
 	    || e->uid_len == 0 || plan_due(plan->account, e, plan->now)) {
 		m->action = PLAN_CHECK;
 		return;
@@ -85,10 +112,51 @@ static void settle(const struct plan *plan, struct plan_message *m,
 			? PLAN_DELETE : PLAN_KEEP;
 }
 
-/* An unclaimed entry of the message's UID that `same` recognises. */
+typedef bool same_fn(const struct identity *a, const struct identity *b);
+
+static int by_size(const void *a, const void *b)
+{
+	const struct ledger_entry *const *x = a, *const *y = b;
+
+	return (*x)->listed < (*y)->listed ? -1
+		: (*x)->listed > (*y)->listed;
+}
+
+/* The first of the lost entries of this size; lost_count if there is none. */
+static size_t first_lost(const struct plan *plan, uint64_t size)
+{
+	size_t low = 0, high = plan->lost_count, mid;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (plan->lost[mid]->listed < size)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < plan->lost_count && plan->lost[low]->listed == size
+		? low : plan->lost_count;
+}
+
+static struct ledger_entry *match_lost(const struct plan *plan,
+	struct plan_message *m, const struct identity *identity, same_fn *same)
+{
+	size_t i = first_lost(plan, m->listed->size);
+
+	for (; i < plan->lost_count
+	     && plan->lost[i]->listed == m->listed->size; i++)
+		if (candidate(plan->lost[i])
+		    && same(&plan->lost[i]->identity, identity)) {
+			m->moved = true;
+			return plan->lost[i];
+		}
+	return NULL;
+}
+
+/* An unclaimed entry that `same` recognises: of the message's UID, or, when
+ * the server has renumbered, of its size. */
 static struct ledger_entry *match(const struct plan *plan,
-	const struct plan_message *m, const struct identity *identity,
-	bool (*same)(const struct identity *, const struct identity *))
+	struct plan_message *m, const struct identity *identity, same_fn *same)
 {
 	struct ledger_entry *e = NULL;
 
@@ -96,7 +164,7 @@ static struct ledger_entry *match(const struct plan *plan,
 		m->listed->uid_len, e)) != NULL)
 		if (candidate(e) && same(&e->identity, identity))
 			return e;
-	return NULL;
+	return match_lost(plan, m, identity, same);
 }
 
 void plan_checked(struct plan *plan, struct plan_message *m,
@@ -109,7 +177,7 @@ void plan_checked(struct plan *plan, struct plan_message *m,
 	if (e != NULL)
 		settle(plan, m, e);
 	else
-		m->action = fetch(plan, m->listed);
+		fetch(plan, m);
 }
 
 bool plan_recognise(struct plan *plan, struct plan_message *m,
@@ -123,6 +191,58 @@ bool plan_recognise(struct plan *plan, struct plan_message *m,
 	return true;
 }
 
+static bool is_lost(const struct ledger_entry *e)
+{
+	return !e->claimed && (e->state == LEDGER_DELIVERED
+		|| e->state == LEDGER_DELETING || e->state == LEDGER_BASELINE);
+}
+
+static void collect_lost(struct plan *plan, struct arena *arena)
+{
+	struct ledger_entry *e;
+	size_t i, n = ledger_count(plan->ledger);
+
+	plan->lost = arena_array(arena, n, sizeof(*plan->lost));
+	for (i = 0; i < n; i++) {
+		e = ledger_at(plan->ledger, i);
+		if (is_lost(e))
+			plan->lost[plan->lost_count++] = e;
+	}
+	if (plan->lost_count != 0)
+		qsort(plan->lost, plan->lost_count, sizeof(*plan->lost),
+			by_size);
+}
+
+/* Has the server given its messages new UIDs? Then each new message that may
+ * be an old one is checked. */
+static void find_renumbered(struct plan *plan, struct arena *arena)
+{
+	struct plan_message *m;
+	size_t i, fresh = 0, alike = 0;
+
+	for (i = 0; i < plan->count; i++)
+		fresh += plan->messages[i].action == PLAN_FETCH;
+	if (fresh < RENUMBERED_FROM)
+		return;
+	collect_lost(plan, arena);
+	for (i = 0; i < plan->count; i++) {
+		m = &plan->messages[i];
+		if (m->action == PLAN_FETCH && first_lost(plan,
+			m->listed->size) < plan->lost_count)
+			alike++;
+	}
+	if (alike < RENUMBERED_FROM || alike * 2 < fresh) {
+		plan->lost_count = 0;
+		return;
+	}
+	for (i = 0; i < plan->count; i++) {
+		m = &plan->messages[i];
+		if (m->action == PLAN_FETCH && first_lost(plan,
+			m->listed->size) < plan->lost_count)
+			m->action = PLAN_CHECK;
+	}
+}
+
 void plan_make(struct plan *plan_r, const struct listing *listing,
 	struct ledger *ledger, const struct account *account, uint64_t last,
 	int64_t now, struct arena *arena)
@@ -130,7 +250,8 @@ void plan_make(struct plan *plan_r, const struct listing *listing,
 	struct plan_message *m;
 	size_t i;
 
-	*plan_r = (struct plan){ NULL, listing->count, account, ledger, now };
+	*plan_r = (struct plan){ .count = listing->count, .account = account,
+		.ledger = ledger, .now = now };
 	plan_r->messages = arena_array(arena, listing->count, sizeof(*m));
 	for (i = 0; i < listing->count; i++) {
 		m = &plan_r->messages[i];
@@ -141,6 +262,7 @@ void plan_make(struct plan *plan_r, const struct listing *listing,
 		else
 			decide(plan_r, m);
 	}
+	find_renumbered(plan_r, arena);
 }
 
 void plan_limit(struct plan *plan)

@@ -15,6 +15,9 @@
  * servers let a sender choose the UID, so before a message of an earlier pass
  * is deleted, and whenever UID and size do not settle it, its header decides
  * (TOP); where that is not possible, its content does (RETR, then compared).
+ * When many new messages have the sizes of known ones that are missing, the
+ * server has probably given new UIDs to all: then header and content decide
+ * across UIDs.
  */
 
 enum plan_action {
@@ -24,13 +27,16 @@ enum plan_action {
 	PLAN_DELETE,	/* delivered, may go */
 	PLAN_STAGED,	/* retrieved, its destination has not taken it yet */
 	PLAN_SKIP,	/* larger than limits.message */
-	PLAN_LATER	/* beyond limits.messages or limits.bytes */
+	PLAN_LATER,	/* beyond limits.messages or limits.bytes */
+	PLAN_WAIT	/* the server failed to hand it over; not yet again */
 };
 
 struct plan_message {
 	const struct listed *listed;
 	enum plan_action action;
 	struct ledger_entry *entry;	/* what it is known as, or NULL */
+	struct ledger_entry *failed;	/* earlier failures to get it, or NULL */
+	bool moved;			/* `entry` has another UID: note it */
 };
 
 struct plan {
@@ -39,6 +45,9 @@ struct plan {
 	const struct account *account;
 	struct ledger *ledger;
 	int64_t now;
+	/* The server has renumbered: entries nobody claims, by size. */
+	struct ledger_entry **lost;
+	size_t lost_count;
 };
 
 /* Is it time to delete this delivered message? */

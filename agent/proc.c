@@ -25,9 +25,9 @@ void proc_init(struct proc *proc, const struct account *account)
 }
 
 bool proc_start(struct proc *proc, const struct session_options *session,
-	const int *foreign, struct err *err)
+	const struct pass_options *options, const int *foreign, struct err *err)
 {
-	struct worker_start start = { *session, -1, foreign };
+	struct worker_start start = { *session, *options, -1, foreign };
 	int fds[2];
 
 	if (!chan_pair(fds, err))

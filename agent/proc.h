@@ -5,7 +5,7 @@
 #include <sys/types.h>
 
 #include "agent/chan.h"
-#include "agent/session.h"
+#include "agent/pass.h"
 
 /*
  * The processes of one account: its worker, and the MDA it has asked for. All
@@ -38,7 +38,7 @@ void proc_init(struct proc *proc, const struct account *account);
 
 /* Starts a worker. `foreign` is for struct worker_start. */
 bool proc_start(struct proc *proc, const struct session_options *session,
-	const int *foreign, struct err *err) MUST_USE;
+	const struct pass_options *options, const int *foreign, struct err *err) MUST_USE;
 
 /* The channel is readable. */
 void proc_read_channel(struct proc *proc);

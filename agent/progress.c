@@ -129,7 +129,10 @@ static void print_counts(const struct proc *proc)
 	char line[400], bytes[32];
 	size_t n;
 
-	if (c->fetched == 0 && c->delivered == 0)
+	if (c->baselined != 0)
+		n = (size_t)snprintf(line, sizeof(line), "%" PRIu64
+			" marked as seen", c->baselined);
+	else if (c->fetched == 0 && c->delivered == 0)
 		n = (size_t)snprintf(line, sizeof(line), "no new messages");
 	else
 		n = (size_t)snprintf(line, sizeof(line), "%" PRIu64
@@ -140,6 +143,8 @@ static void print_counts(const struct proc *proc)
 		"later");
 	n = add(line, sizeof(line), n, c->failed, "not handed over by the "
 		"server");
+	n = add(line, sizeof(line), n, c->waiting,
+		"set aside (see postrider status)");
 	n = add(line, sizeof(line), n, c->skipped, "skipped (too large)");
 	n = add(line, sizeof(line), n, c->later, "left for the next pass");
 	n = add(line, sizeof(line), n, c->deleted, "deleted on the server");

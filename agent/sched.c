@@ -104,7 +104,8 @@ static void start_one(struct sched *s, struct proc *proc)
 	struct err err = ERR_INIT;
 
 	collect_foreign(s);
-	if (proc_start(proc, &s->session, s->foreign, &err)) {
+	if (proc_start(proc, &s->session, &s->options->pass, s->foreign,
+		&err)) {
 		s->running++;
 		return;
 	}

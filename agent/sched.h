@@ -14,6 +14,7 @@ struct sched_options {
 	const struct config *config;
 	const struct account *const *accounts;	/* whom to poll */
 	size_t count;
+	struct pass_options pass;
 	FILE *trace;			/* the dialogue, or NULL */
 	bool quiet;
 };

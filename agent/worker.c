@@ -126,7 +126,8 @@ int worker_main(void *arg)
 {
 	const struct worker_start *start = arg;
 	struct worker worker = { start->chan, 0, PHASES };
-	struct pass_env env = { start->session, &worker, progress, spawn };
+	struct pass_env env = { start->session, start->options, &worker,
+		progress, spawn };
 	struct chan_counts counts;
 	struct err err = ERR_INIT;
 	const int *fd;

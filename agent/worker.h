@@ -2,7 +2,7 @@
 #ifndef AGENT_WORKER_H
 #define AGENT_WORKER_H
 
-#include "agent/session.h"
+#include "agent/pass.h"
 
 /*
  * The process of one pass: a fork of the parent that does one account's work,
@@ -11,6 +11,7 @@
 
 struct worker_start {
 	struct session_options session;	/* stop_fd is filled in */
+	struct pass_options options;
 	int chan;			/* the worker's end */
 	/* The parent's descriptors that must not live on here; -1 ends. */
 	const int *foreign;

@@ -171,6 +171,14 @@ const struct identity *headers_identity(const struct headers *h)
 	return &h->identity;
 }
 
+struct identity identity_none(void)
+{
+	struct identity none = { .has_header = false };
+
+	memset(none.content.text, '-', DIGEST_LEN);
+	return none;
+}
+
 bool identity_same_header(const struct identity *a, const struct identity *b)
 {
 	return a->has_header && b->has_header
@@ -179,6 +187,9 @@ bool identity_same_header(const struct identity *a, const struct identity *b)
 
 bool identity_same(const struct identity *a, const struct identity *b)
 {
-	return digest_equal(&a->content, &b->content)
+	const struct identity none = identity_none();
+
+	return (digest_equal(&a->content, &b->content)
+			&& !digest_equal(&a->content, &none.content))
 		|| identity_same_header(a, b);
 }

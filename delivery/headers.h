@@ -32,6 +32,8 @@ struct sink *headers_start(struct headers *h, struct sink *next);
 /* After finish. */
 const struct identity *headers_identity(const struct headers *h);
 
+/* An identity that is never the same as another. */
+struct identity identity_none(void);
 /* The same message: equal content, or equal header where both have one. */
 bool identity_same(const struct identity *a, const struct identity *b);
 /* The same header; false if either has no Received line. */

@@ -9,10 +9,15 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/vfs.h>
+#endif
 
 #include "agent/base/arena.h"
 #include "agent/base/clock.h"
+#include "agent/base/limits.h"
 
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 
@@ -198,6 +203,33 @@ bool fsx_rename_new(int from_dir, const char *from, int to_dir, const char *to)
 		return false;
 	}
 	return renameat(from_dir, from, to_dir, to) == 0;
+}
+
+uint64_t fsx_room(int fd)
+{
+	struct statvfs fs;
+	uint64_t room, reserve;
+
+	if (fstatvfs(fd, &fs) < 0 || fs.f_blocks == 0)
+		return UINT64_MAX;
+	room = (uint64_t)fs.f_bavail * fs.f_frsize;
+	reserve = (uint64_t)fs.f_blocks * fs.f_frsize / 20;
+	if (reserve > LIMIT_DISK_RESERVE)
+		reserve = LIMIT_DISK_RESERVE;
+	return room > reserve ? room - reserve : 0;
+}
+
+bool fsx_is_volatile(int fd)
+{
+#ifdef __linux__
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && ((unsigned long)fs.f_type == 0x01021994
+		|| (unsigned long)fs.f_type == 0x858458f6);
+#else
+	(void)fd;
+	return false;
+#endif
 }
 
 bool fsx_lock(int fd, int ms)

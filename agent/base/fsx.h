@@ -47,6 +47,13 @@ void fsx_start_writeback(int fd);
 /* Renames without ever replacing a file. False with errno set. */
 bool fsx_rename_new(int from_dir, const char *from, int to_dir, const char *to);
 
+/* Bytes an ordinary user may still write to the file system of `fd`, less the
+ * part that is left alone: LIMIT_DISK_RESERVE, or a twentieth of a small one.
+ * UINT64_MAX if the system cannot say. */
+uint64_t fsx_room(int fd);
+/* Is it kept in memory only? */
+bool fsx_is_volatile(int fd);
+
 /* Takes an exclusive flock, trying for ms milliseconds. False when another
  * process has it (errno EWOULDBLOCK) or on an error (errno). */
 bool fsx_lock(int fd, int ms);

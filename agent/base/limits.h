@@ -57,6 +57,10 @@
 #define LIMIT_MDA_MS		300000
 #define LIMIT_MDA_TERM_MS	5000
 
+/* Disk space that fetching leaves alone, so that other programs, and our own
+ * ledger, can still write. */
+#define LIMIT_DISK_RESERVE	(64ull << 20)
+
 /* How long another program may hold an mbox before we try again later. */
 #define LIMIT_MBOX_LOCK_MS	30000
 /* A dotlock this old whose owner is gone is stale. */

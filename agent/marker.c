@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "agent/marker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/base/digest.h"
+#include "agent/base/log.h"
+#include "agent/base/num.h"
+
+#define WAYS_ON "Ways on: put the right ledger back; postrider fetch " \
+	"--baseline marks what is on the server as seen; postrider fetch " \
+	"--accept-new-state goes on and may fetch messages a second time"
+
+static void find_folder(struct marker *marker, const struct account *account)
+{
+	const struct deliver *d = &account->deliver;
+	char copy[PATH_MAX];
+
+	marker->folder[0] = '\0';
+	if (d->path == NULL || strlen(d->path) >= sizeof(copy))
+		return;
+	snprintf(copy, sizeof(copy), "%s", d->path);
+	snprintf(marker->folder, sizeof(marker->folder), "%s",
+		d->kind == DELIVER_MBOX ? dirname(copy) : copy);
+}
+
+static void read_line(struct marker *marker, int fd)
+{
+	char text[200] = "", last[24] = "";
+
+	if (read(fd, text, sizeof(text) - 1) <= 0)
+		return;
+	marker->there = sscanf(text, "postrider %23s %23s", marker->epoch,
+		last) == 2 && num_u64(last, strlen(last), UINT64_MAX,
+		&marker->last);
+}
+
+void marker_read(struct marker *marker, const struct account *account)
+{
+	char key[600];
+	struct digest digest;
+	int dir, fd;
+
+	memset(marker, 0, sizeof(*marker));
+	find_folder(marker, account);
+	if (marker->folder[0] == '\0')
+		return;
+	snprintf(key, sizeof(key), "%.250s@%.250s", account->user,
+		account->host);
+	digest = digest_of(key, strlen(key));
+	snprintf(marker->name, sizeof(marker->name), ".postrider-%s",
+		digest.text);
+	dir = open(marker->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return;
+	fd = openat(dir, marker->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0) {
+		read_line(marker, fd);
+		close(fd);
+	}
+	close(dir);
+}
+
+bool marker_check_missing(const struct marker *marker, const char *path,
+	bool exists, struct err *err)
+{
+	if (exists || !marker->there)
+		return true;
+	return err_set(err, ERR_CONFIG, "%s holds no ledger, but mail of this "
+		"account was delivered to %s before. " WAYS_ON, path,
+		marker->folder);
+}
+
+bool marker_check_age(const struct marker *marker, const char *path,
+	const struct ledger *ledger, struct err *err)
+{
+	if (!marker->there)
+		return true;
+	if (strcmp(marker->epoch, ledger_epoch(ledger)) != 0)
+		return err_set(err, ERR_CONFIG, "%s holds another ledger than "
+			"the one that delivered to %s. " WAYS_ON, path,
+			marker->folder);
+	if (marker->last >= ledger_next_id(ledger))
+		return err_set(err, ERR_CONFIG, "%s holds an old copy of the "
+			"ledger: later deliveries to %s are not in it. "
+			WAYS_ON, path, marker->folder);
+	return true;
+}
+
+static void replace(int dir, const char *name, const char *text, size_t len)
+{
+	char temporary[80];
+	bool ok;
+	int fd;
+
+	snprintf(temporary, sizeof(temporary), "%s.new", name);
+	fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW
+		| O_CLOEXEC, 0600);
+	if (fd < 0) {
+		log_debug("cannot write %s: %s", name, strerror(errno));
+		return;
+	}
+	ok = write(fd, text, len) == (ssize_t)len;
+	ok = close(fd) == 0 && ok;
+	if (!ok || renameat(dir, temporary, dir, name) < 0) {
+		log_debug("cannot write %s: %s", name, strerror(errno));
+		unlinkat(dir, temporary, 0);
+	}
+}
+
+void marker_write(const struct marker *marker, const struct account *account,
+	const struct ledger *ledger)
+{
+	uint64_t last = ledger_next_id(ledger) - 1;
+	char text[200];
+	int dir, n;
+
+	if (marker->folder[0] == '\0' || last == 0 || (marker->there
+		&& marker->last == last
+		&& strcmp(marker->epoch, ledger_epoch(ledger)) == 0))
+		return;
+	dir = open(marker->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return;
+	n = snprintf(text, sizeof(text), "postrider %s %" PRIu64 " %s\n",
+		ledger_epoch(ledger), last, account->name);
+	replace(dir, marker->name, text, (size_t)n);
+	close(dir);
+}

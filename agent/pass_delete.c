@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <inttypes.h>
+
+#include "agent/base/log.h"
+#include "agent/pass_priv.h"
+
+static bool send_dele(void *arg, size_t i, struct err *err)
+{
+	struct pass *pass = arg;
+
+	return ledger_deleting(pass->ledger, pass->work[i]->entry, err)
+		&& client_put(pass->client, "DELE", pass_number(pass, i), err);
+}
+
+static bool recv_dele(void *arg, size_t i, const struct reply *reply,
+	struct err *err)
+{
+	struct pass *pass = arg;
+
+	if (reply->kind == REPLY_OK)
+		return true;
+	log_warn("the server would not delete message %" PRIu64,
+		pass_number(pass, i));
+	return ledger_delivered(pass->ledger, pass->work[i]->entry, err);
+}
+
+bool pass_delete(struct pass *pass, struct err *err)
+{
+	struct window window = { 0, send_dele, recv_dele, pass };
+
+	window.count = pass_select(pass, PLAN_DELETE);
+	if (window.count == 0)
+		return true;
+	pass_tell(pass, PHASE_DELETE);
+	/* From here on the server may lose them: what says that they are
+	 * here must outlast a power cut. */
+	return ledger_sync(pass->ledger, err)
+		&& client_window(pass->client, &window, err)
+		&& ledger_flush(pass->ledger, err);
+}
+
+/* Deleted in an earlier session whose QUIT went unanswered, and not listed
+ * any more. */
+static bool note_vanished(struct pass *pass, struct err *err)
+{
+	struct ledger_entry *e;
+	size_t i;
+
+	for (i = 0; i < ledger_count(pass->ledger); i++) {
+		e = ledger_at(pass->ledger, i);
+		if (e->state == LEDGER_DELETING && !e->claimed
+		    && !ledger_gone(pass->ledger, e, err))
+			return false;
+	}
+	return true;
+}
+
+static bool quit(struct pass *pass, struct err *err)
+{
+	struct ledger_entry *e;
+	size_t i;
+
+	pass_tell(pass, PHASE_QUIT);
+	if (pass->no_quit)
+		return err_set(err, ERR_RETRY, "a message was retrieved but "
+			"could not be stored; the server keeps everything");
+	if (!client_quit(pass->client, err))
+		return false;
+	for (i = 0; i < pass->work_count; i++) {
+		e = pass->work[i]->entry;
+		if (e->state != LEDGER_DELETING)
+			continue;
+		if (!ledger_gone(pass->ledger, e, err))
+			return false;
+		pass->counts->deleted++;
+	}
+	return note_vanished(pass, err) && ledger_flush(pass->ledger, err);
+}
+
+/* A login whose result is lost costs nothing if nothing was to be deleted. */
+bool pass_quit(struct pass *pass, struct err *err)
+{
+	if (quit(pass, err))
+		return true;
+	if (pass->work_count == 0 && !pass->no_quit
+	    && err->class == ERR_RETRY) {
+		log_debug("QUIT: %s", err->text);
+		err_clear(err);
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "agent/base/fsx.h"
+#include "agent/base/log.h"
+#include "agent/pass_priv.h"
+
+/* Room for a message where it is staged; twice, where it is then copied. */
+static uint64_t room_needed(const struct pass *pass, uint64_t size)
+{
+	return (size + size / 16 + 8192)
+		* (pass->account->deliver.kind == DELIVER_MBOX ? 2 : 1);
+}
+
+static bool send_retr(void *arg, size_t i, struct err *err)
+{
+	struct pass *pass = arg;
+	uint64_t size = pass->work[i]->listed->size, need, room;
+
+	/* Other programs write too: look before each message. */
+	need = room_needed(pass, pass->promised + size);
+	room = fsx_room(pass->batch.dest->stage.dir);
+	if (need > room)
+		return err_set(err, ERR_RETRY, "the disk of %s is full: %"
+			PRIu64 " bytes needed, %" PRIu64 " free above the "
+			"reserve", pass->batch.dest->stage.path, need, room);
+	pass->promised += size;
+	return client_put(pass->client, "RETR", pass_number(pass, i), err);
+}
+
+/* Listed sizes are rough (some servers count LF as one byte, some compressed
+ * ones), so only a gross excess is taken for an attack on the disk. */
+static uint64_t body_limit(const struct pass *pass)
+{
+	uint64_t limit = pass->account->limits.message;
+
+	return limit == 0 ? 0 : 2 * limit + 65536;
+}
+
+/* Remembers that the server did not hand a message over: it comes last in the
+ * next passes, and later only now and then. */
+static bool note_failure(struct pass *pass, const struct plan_message *m,
+	const char *reason, struct err *err)
+{
+	const struct ledger_entry what = { .uid = m->listed->uid,
+		.uid_len = m->listed->uid_len, .listed = m->listed->size };
+
+	/* Without a UID it cannot be told from the next one. */
+	return what.uid_len == 0 || (ledger_failed(pass->ledger, m->failed,
+		&what, reason, err) && ledger_flush(pass->ledger, err));
+}
+
+/* The session broke in the middle of a message: perhaps because of it. */
+static void blame(struct pass *pass, const struct plan_message *m,
+	const struct err *broke)
+{
+	struct err err = ERR_INIT;
+
+	if (broke->class != ERR_STOP && !note_failure(pass, m, broke->text,
+		&err))
+		log_err(LOG_LEVEL_WARN, &err);
+}
+
+static bool retrieve(struct pass *pass, struct batch_slot *slot,
+	const struct plan_message *m, struct err *err)
+{
+	struct dest *dest = pass->batch.dest;
+	enum pump_result result;
+	struct sink *sink;
+	uint64_t bytes;
+
+	if (!dest->kind->stage(dest, &slot->item, &sink, err))
+		return false;
+	sink = headers_start(pass->headers, sink);
+	result = pump(client_body(pass->client, m->listed->size), sink,
+		body_limit(pass), &bytes, err);
+	if (result == PUMP_SOURCE_FAILED || result == PUMP_TOO_LARGE)
+		blame(pass, m, err);
+	if (result != PUMP_OK)
+		return false;
+	pass->counts->fetched_bytes += bytes;
+	pass->progress.bytes += bytes;
+	return dest->kind->seal(dest, &slot->item, err);
+}
+
+static bool take_message(struct pass *pass, struct plan_message *m,
+	struct err *err)
+{
+	struct batch_slot *slot = batch_next(&pass->batch);
+	struct dest *dest = pass->batch.dest;
+	bool ok;
+
+	ok = retrieve(pass, slot, m, err);
+	if (!ok || plan_recognise(&pass->plan, m,
+		headers_identity(pass->headers))) {
+		/* Half a message, or one that is here already. */
+		struct err ignored = ERR_INIT;
+
+		if (slot->item.fd >= 0 && !stage_remove(&dest->stage,
+			&slot->item, &ignored))
+			log_err(LOG_LEVEL_WARN, &ignored);
+		return ok && pass_note_moved(pass, m, err);
+	}
+	slot->owner = m;
+	slot->what.uid = m->listed->uid;
+	slot->what.uid_len = m->listed->uid_len;
+	slot->what.listed = m->listed->size;
+	slot->what.identity = *headers_identity(pass->headers);
+	pass->counts->fetched++;
+	batch_add(&pass->batch);
+	return true;
+}
+
+static bool refused(struct pass *pass, const struct plan_message *m,
+	const struct reply *reply, struct err *err)
+{
+	struct err why = ERR_INIT;
+	char what[40];
+
+	snprintf(what, sizeof(what), "RETR %" PRIu64, m->listed->number);
+	reply_refused(reply, ERR_MSG, what, &why);
+	log_err(LOG_LEVEL_WARN, &why);
+	pass->counts->failed++;
+	return note_failure(pass, m, why.text, err);
+}
+
+static bool recv_retr(void *arg, size_t i, const struct reply *reply,
+	struct err *err)
+{
+	struct pass *pass = arg;
+	struct plan_message *m = pass->work[i];
+	bool ok;
+
+	ok = reply->kind == REPLY_OK ? take_message(pass, m, err)
+		: refused(pass, m, reply, err);
+	if (!ok) {
+		err_prefix(err, "message %" PRIu64, m->listed->number);
+		return false;
+	}
+	pass->promised -= m->listed->size;
+	pass->progress.messages++;
+	pass_tell(pass, PHASE_FETCH);
+	return !batch_full(&pass->batch) || batch_commit(&pass->batch, err);
+}
+
+/* Puts first what has not failed before, so that a message which breaks the
+ * session each time holds up no other. */
+static void failed_last(struct pass *pass)
+{
+	struct plan_message **order = arena_array(pass->arena,
+		pass->work_count, sizeof(*order));
+	size_t i, n = 0;
+
+	for (i = 0; i < pass->work_count; i++)
+		if (pass->work[i]->failed == NULL)
+			order[n++] = pass->work[i];
+	for (i = 0; i < pass->work_count; i++)
+		if (pass->work[i]->failed != NULL)
+			order[n++] = pass->work[i];
+	for (i = 0; i < n; i++)
+		pass->work[i] = order[i];
+}
+
+/* Leaves for later what does not fit on the disk; returns how many do. */
+static size_t keep_to_room(struct pass *pass)
+{
+	uint64_t room = fsx_room(pass->batch.dest->stage.dir), size, used = 0;
+	size_t i, n = 0;
+
+	for (i = 0; i < pass->work_count; i++) {
+		size = room_needed(pass, pass->work[i]->listed->size);
+		if (used + size > room) {
+			pass->work[i]->action = PLAN_LATER;
+			pass->no_room++;
+			pass->no_room_bytes += size;
+			continue;
+		}
+		used += size;
+		pass->work[n++] = pass->work[i];
+	}
+	return n;
+}
+
+static void count_rest(struct pass *pass)
+{
+	pass->counts->skipped = pass_select(pass, PLAN_SKIP);
+	pass->counts->later = pass_select(pass, PLAN_LATER);
+	pass->counts->waiting = pass_select(pass, PLAN_WAIT)
+		+ pass_select(pass, PLAN_STAGED);
+}
+
+bool pass_fetch(struct pass *pass, struct err *err)
+{
+	struct window window = { 0, send_retr, recv_retr, pass };
+	size_t i;
+
+	plan_limit(&pass->plan);
+	count_rest(pass);
+	pass_select(pass, PLAN_FETCH);
+	failed_last(pass);
+	window.count = pass->work_count = keep_to_room(pass);
+	pass->progress.of_messages = window.count;
+	for (i = 0; i < window.count; i++)
+		pass->progress.of_bytes += pass->work[i]->listed->size;
+	pass_tell(pass, PHASE_FETCH);
+	return client_window(pass->client, &window, err)
+		&& batch_commit(&pass->batch, err);
+}

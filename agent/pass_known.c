@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "agent/pass_priv.h"
+
+/* TOP: is this the message we know? */
+
+static bool send_top(void *arg, size_t i, struct err *err)
+{
+	struct pass *pass = arg;
+
+	return client_put(pass->client, "TOP", pass_number(pass, i), err);
+}
+
+/* A message that turned out to be known under another UID. */
+bool pass_note_moved(struct pass *pass, struct plan_message *m,
+	struct err *err)
+{
+	if (!m->moved || m->entry == NULL)
+		return true;
+	m->moved = false;
+	return ledger_moved(pass->ledger, m->entry, m->listed->uid,
+		m->listed->uid_len, err);
+}
+
+static bool recv_top(void *arg, size_t i, const struct reply *reply,
+	struct err *err)
+{
+	struct pass *pass = arg;
+	struct sink *sink = headers_start(pass->headers, NULL);
+	uint64_t bytes;
+
+	pass_tell(pass, PHASE_CHECK);
+	if (reply->kind != REPLY_OK) {
+		plan_checked(&pass->plan, pass->work[i], NULL);
+		return true;
+	}
+	if (pump(client_body(pass->client, 0), sink, 0, &bytes, err)
+	    != PUMP_OK)
+		return false;
+	plan_checked(&pass->plan, pass->work[i],
+		headers_identity(pass->headers));
+	return pass_note_moved(pass, pass->work[i], err);
+}
+
+bool pass_check_known(struct pass *pass, struct err *err)
+{
+	const struct capa *capa = client_capa(pass->client);
+	const struct window window = { pass_select(pass, PLAN_CHECK),
+		send_top, recv_top, pass };
+	size_t i;
+
+	if (!capa->known || capa->top)
+		return client_window(pass->client, &window, err);
+	for (i = 0; i < pass->work_count; i++)
+		plan_checked(&pass->plan, pass->work[i], NULL);
+	return true;
+}
+
+/* Marking as seen what is listed and not known. The header is asked for too,
+ * so that the message is recognised when its UID changes. */
+
+static bool mark(struct pass *pass, const struct listed *listed,
+	const struct identity *identity, struct err *err)
+{
+	struct ledger_entry what = { .uid = listed->uid,
+		.uid_len = listed->uid_len, .listed = listed->size,
+		.identity = identity_none() };
+
+	what.identity.has_header = identity->has_header;
+	what.identity.header = identity->header;
+	pass->counts->baselined++;
+	return ledger_baseline(pass->ledger, &what, err);
+}
+
+static bool recv_mark(void *arg, size_t i, const struct reply *reply,
+	struct err *err)
+{
+	const struct identity none = identity_none();
+	struct pass *pass = arg;
+	struct sink *sink = headers_start(pass->headers, NULL);
+	uint64_t bytes;
+
+	if (reply->kind != REPLY_OK)
+		return mark(pass, pass->work[i]->listed, &none, err);
+	return pump(client_body(pass->client, 0), sink, 0, &bytes, err)
+			== PUMP_OK
+		&& mark(pass, pass->work[i]->listed,
+			headers_identity(pass->headers), err);
+}
+
+static bool mark_action(struct pass *pass, enum plan_action action,
+	struct err *err)
+{
+	const struct identity none = identity_none();
+	const struct window window = { pass_select(pass, action), send_top,
+		recv_mark, pass };
+	size_t i;
+
+	if (client_capa(pass->client)->top)
+		return client_window(pass->client, &window, err);
+	for (i = 0; i < pass->work_count; i++)
+		if (!mark(pass, pass->work[i]->listed, &none, err))
+			return false;
+	return true;
+}
+
+bool pass_baseline(struct pass *pass, struct err *err)
+{
+	pass_tell(pass, PHASE_CHECK);
+	return mark_action(pass, PLAN_FETCH, err)
+		&& mark_action(pass, PLAN_SKIP, err)
+		&& mark_action(pass, PLAN_WAIT, err)
+		&& ledger_sync(pass->ledger, err);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef AGENT_PASS_PRIV_H
+#define AGENT_PASS_PRIV_H
+
+#include "agent/account_dir.h"
+#include "agent/base/arena.h"
+#include "agent/batch.h"
+#include "agent/marker.h"
+#include "agent/pass.h"
+#include "agent/plan.h"
+
+/*
+ * What the files of a pass share: pass.c (its course), pass_known.c (TOP),
+ * pass_fetch.c (RETR), pass_delete.c (DELE and QUIT).
+ */
+
+struct pass {
+	const struct pass_env *env;
+	const struct account *account;
+	struct chan_counts *counts;
+	struct chan_progress progress;
+	struct arena *arena;
+	struct account_dir dir;
+	struct marker marker;
+	struct ledger *ledger;
+	struct dest_env dest_env;
+	struct batch batch;
+	struct headers *headers;
+	struct client *client;
+	struct listing listing;
+	struct plan plan;
+	/* The messages the current window is about. */
+	struct plan_message **work;
+	size_t work_count;
+	/* Listed sizes of what has been asked for and has not come yet. */
+	uint64_t promised;
+	/* Messages that found no room on the disk, and what they need. */
+	uint64_t no_room, no_room_bytes;
+	/* A message was retrieved that is not durable here: no QUIT, since
+	 * some servers take a message for read then. */
+	bool no_quit;
+};
+
+/* Tells the parent how far we are. */
+void pass_tell(struct pass *pass, enum chan_phase phase);
+
+/* Puts the messages with one action into `work`; returns how many. */
+size_t pass_select(struct pass *pass, enum plan_action action);
+/* The number of message i of `work` in this session. */
+uint64_t pass_number(const struct pass *pass, size_t i);
+
+/* Settles every PLAN_CHECK. */
+bool pass_check_known(struct pass *pass, struct err *err) MUST_USE;
+/* Notes the new UID of a message that was recognised under another one. */
+bool pass_note_moved(struct pass *pass, struct plan_message *m,
+	struct err *err) MUST_USE;
+/* Marks as seen every message that is listed and not known. */
+bool pass_baseline(struct pass *pass, struct err *err) MUST_USE;
+/* Retrieves and delivers every PLAN_FETCH that the limits allow. */
+bool pass_fetch(struct pass *pass, struct err *err) MUST_USE;
+/* Deletes every PLAN_DELETE, and ends the session with QUIT. */
+bool pass_delete(struct pass *pass, struct err *err) MUST_USE;
+bool pass_quit(struct pass *pass, struct err *err) MUST_USE;
+
+#endif
