@@ -16,6 +16,7 @@
 #include "delivery/dest.h"
 #include "delivery/filter.h"
 #include "delivery/lock.h"
+#include "delivery/mbox_excise.h"
 #include "delivery/mbox_find.h"
 
 /*
@@ -102,33 +103,14 @@ static bool end_last_message(struct dest *dest, uint64_t *size, struct err *err)
 	return fsx_write(lock_fd(dest->lock), "\n\n", missing, dest->path, err);
 }
 
-static bool append_one(struct dest *dest, struct item *item, struct err *err)
-{
-	char buf[LIMIT_PUMP_BUFFER];
-	uint64_t at = 0;
-	size_t got;
-
-	while (at < item->stored) {
-		if (!fsx_pread(item->fd, buf, sizeof(buf), at, &got,
-			item->name, err))
-			return false;
-		if (got == 0)
-			return err_set(err, ERR_RETRY, "%s/%s has become "
-				"shorter", dest->stage.path, item->name);
-		if (!fsx_write(lock_fd(dest->lock), buf, got, dest->path, err))
-			return false;
-		at += got;
-	}
-	return true;
-}
-
 static bool append_all(struct dest *dest, struct item *const *items, size_t n,
 	struct err *err)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		if (!append_one(dest, items[i], err))
+		if (!fsx_copy(items[i]->fd, 0, items[i]->stored,
+			lock_fd(dest->lock), dest->path, err))
 			return false;
 	return fsx_sync(lock_fd(dest->lock), dest->path, err);
 }
@@ -234,15 +216,17 @@ static bool cut_torn(struct dest *dest, uint64_t at, struct err *err)
 static bool settle_one(struct dest *dest, struct item *item, uint64_t end,
 	struct err *err)
 {
+	uint64_t at, foreign;
 	enum mbox_found found;
-	uint64_t at;
 
 	if (!stage_reopen(&dest->stage, item, err))
 		return false;
-	if (item->state != ITEM_STAGED || !hint_offset(item, &at))
+	if (item->state != ITEM_STAGED)
 		return true;
+	if (!hint_offset(item, &at))
+		return mbox_excise_again(dest, item, err);
 	if (!mbox_find(lock_fd(dest->lock), dest->path, item, at, end, &found,
-		err))
+		&foreign, err))
 		return false;
 	switch (found) {
 	case MBOX_THERE:
@@ -250,6 +234,8 @@ static bool settle_one(struct dest *dest, struct item *item, uint64_t end,
 		return true;
 	case MBOX_TORN:
 		return cut_torn(dest, at, err);
+	case MBOX_TORN_INSIDE:
+		return mbox_excise(dest, item, at, foreign, err);
 	case MBOX_ABSENT:
 		break;
 	}

@@ -91,8 +91,33 @@ static bool search_whole(const struct finder *f, bool *there_r,
 	return search(f, tail, end, at, &at, there_r, err);
 }
 
+/* Does a message, or a gzip member, begin about here? Our torn bytes may agree
+ * with the first ones of the foreign mail, and a program may have put a
+ * newline in front of its own. */
+static bool begins_near(const struct finder *f, uint64_t near, uint64_t at,
+	uint64_t *begin_r, bool *there_r, struct err *err)
+{
+	static const char gzip[] = "\x1f\x8b\x08";
+	char block[16];
+	const char *hit;
+	uint64_t from = near > at + 6 ? near - 6 : at + 1;
+	size_t got;
+
+	if (!fsx_pread(f->mbox, block, sizeof(block), from, &got, f->path,
+		err))
+		return false;
+	hit = memmem(block, got, "From ", 5);
+	if (hit == NULL)
+		hit = memmem(block, got, gzip, 3);
+	*there_r = hit != NULL;
+	if (*there_r)
+		*begin_r = from + (uint64_t)(hit - block);
+	return true;
+}
+
 bool mbox_find(int fd, const char *path, const struct item *item, uint64_t at,
-	uint64_t end, enum mbox_found *found_r, struct err *err)
+	uint64_t end, enum mbox_found *found_r, uint64_t *foreign_r,
+	struct err *err)
 {
 	struct finder f = { fd, path, item, 0 };
 	uint64_t common = 0;
@@ -111,6 +136,13 @@ bool mbox_find(int fd, const char *path, const struct item *item, uint64_t at,
 	if (at <= f.size && (at + common == f.size
 		|| (zero && f.size <= end))) {
 		*found_r = MBOX_TORN;
+		return true;
+	}
+	if (common != 0 && !begins_near(&f, zero ? end : at + common, at,
+		foreign_r, &there, err))
+		return false;
+	if (common != 0 && there) {
+		*found_r = MBOX_TORN_INSIDE;
 		return true;
 	}
 	if (!search_whole(&f, &there, err))

@@ -17,12 +17,15 @@ enum mbox_found {
 			 * rewrote the file put it */
 	MBOX_TORN,	/* from `at` to the end of the file there is nothing
 			 * but a part of what we appended: cut it off */
+	MBOX_TORN_INSIDE,	/* a part of what we appended, and behind it mail of
+			 * another program, from `foreign` on */
 	MBOX_ABSENT	/* append it */
 };
 
 /* `fd` is the mbox, `item->fd` the staged bytes, `at` the offset noted before
  * the append, `end` where the whole batch would have ended. */
 bool mbox_find(int fd, const char *path, const struct item *item, uint64_t at,
-	uint64_t end, enum mbox_found *found_r, struct err *err) MUST_USE;
+	uint64_t end, enum mbox_found *found_r, uint64_t *foreign_r,
+	struct err *err) MUST_USE;
 
 #endif

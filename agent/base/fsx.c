@@ -118,6 +118,27 @@ bool fsx_pread(int fd, void *data, size_t len, uint64_t at, size_t *got_r,
 	return true;
 }
 
+bool fsx_copy(int from, uint64_t at, uint64_t len, int to, const char *what,
+	struct err *err)
+{
+	char buf[LIMIT_PUMP_BUFFER];
+	uint64_t end = at + len;
+	size_t want, got;
+
+	for (; at < end; at += got) {
+		want = end - at < sizeof(buf) ? (size_t)(end - at)
+			: sizeof(buf);
+		if (!fsx_pread(from, buf, want, at, &got, what, err))
+			return false;
+		if (got == 0)
+			return err_set(err, ERR_RETRY, "a file has become "
+				"shorter while it was copied to %s", what);
+		if (!fsx_write(to, buf, got, what, err))
+			return false;
+	}
+	return true;
+}
+
 static bool read_all(int fd, const char *path, size_t max, char **data_r,
 	size_t *len_r, struct err *err)
 {

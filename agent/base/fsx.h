@@ -30,6 +30,10 @@ bool fsx_write(int fd, const void *data, size_t len, const char *what,
 /* Reads exactly len bytes at an offset; *got_r is less only at the end. */
 bool fsx_pread(int fd, void *data, size_t len, uint64_t at, size_t *got_r,
 	const char *what, struct err *err) MUST_USE;
+/* Copies len bytes from an offset of one file to where the other stands (its
+ * end, if it is open for appending). ERR_RETRY also when there are fewer. */
+bool fsx_copy(int from, uint64_t at, uint64_t len, int to, const char *what,
+	struct err *err) MUST_USE;
 /* Reads a whole file of at most `max` bytes (ERR_CONFIG beyond) into memory
  * the caller frees; a NUL is added. */
 bool fsx_read_file(const char *path, size_t max, char **data_r, size_t *len_r,

@@ -135,7 +135,7 @@ def talk_escapes(_env):
 def talk_leaves(_env):
     with fetching() as (one, server):
         one.expect(0, "talk", "box", "RETR 1", "TOP 2 0", "UIDL")
-        messages = wire.served(server.USER, server.password, port=server.port, ca=server.ca)
+        messages = server.served()
         tap.equal(wire.digests(messages), wire.digests(MESSAGES), "messages served")
 
 

@@ -101,6 +101,21 @@ def shared_mbox(_env):
         tap.check(not os.path.exists(one.path("box.lock")), "the dotlock was left behind")
 
 
+@tap.case("a file size limit is an error to tell, not the death of a process")
+def file_size(_env):
+    messages = MESSAGES + [b"Subject: big\n\n" + b"x" * 200_000 + b"\n"]
+    for deliver in ({"maildir": "Mail"}, {"mbox": "box"}, {"pipe": ["/bin/true"]}):
+        with fetching(messages=messages) as (one, server):
+            one.configure({"box": server.account(
+                {kind: one.path(to) if kind != "pipe" else to for kind, to in deliver.items()},
+                keep=False)})
+            one.prefix = ["sh", "-c", "ulimit -f 64; exec \"$@\"", "sh"]
+            told(one.fetch(), 75, "box", "too large")
+            one.prefix = []
+            one.fetch_ok()
+            tap.equal(server.held(), [], "left on the server")
+
+
 def piping(one, server, how):
     """Deliver through a program that ends as the line HOW of shell says."""
     for name, text in (("mda", SCRIPT), ("mda.how", how + "\n")):
@@ -154,8 +169,7 @@ def mda_missing(_env):
 def mda_repaired(_env):
     messages = corpus.generate(30)
     with fetching(messages=messages) as (one, server):
-        wanted = wire.digests(wire.served(server.USER, server.password, port=server.port,
-                                          ca=server.ca))
+        wanted = wire.digests(server.served())
         piping(one, server, "exit 75")
         one.expect(75, "fetch")
         piping(one, server, "true")

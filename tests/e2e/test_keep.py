@@ -47,7 +47,8 @@ def keep_for(_env):
             early = time.monotonic()
             one.fetch_ok()
             time.sleep(0.2)
-        tap.check(time.monotonic() - begin >= 3, "deleted %.1f s after the start of the fetch"
+        # The ledger counts whole seconds, so one less than three may have passed.
+        tap.check(time.monotonic() - begin >= 2, "deleted %.1f s after the start of the fetch"
                   % (time.monotonic() - begin))
         tap.diag("deleted by a fetch that began %.1f s after delivery" % (early - fetched))
         tap.equal(server.count("RETR"), len(MESSAGES), "messages retrieved in all")
@@ -144,7 +145,7 @@ def size_limit(_env):
     with fetching(messages=messages, limits={"message": "20K"}) as (one, server):
         result = one.fetch()
         tap.check(result.status in (0, 75), "exit status", result)
-        tap.check("limit" in result.err + result.out, "not told", result)
+        tap.check("too large" in result.err + result.out, "not told", result)
         here_once(one, wire.digests(MESSAGES[1:3]))
         tap.equal(len(server.held()), 1, "left on the server")
         tap.equal(server.count("RETR"), 2, "messages retrieved")

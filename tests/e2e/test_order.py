@@ -10,16 +10,20 @@ some servers take a message for read, comes after all of that.
 import re
 
 from harness import readers, tap, trace, wire
-from harness.scene import MESSAGES, WANTED, fetching, world
+from harness.scene import MESSAGES, WANTED, fetching, told, world
 
 FLUSHES = ("fsync", "fdatasync", "syncfs")
 
 
 class Order:
-    """Follows the calls of a fetch into a Maildir and checks each in turn."""
+    """Follows the calls of a fetch and checks each in turn.
 
-    def __init__(self, maildir):
-        self.tmp, self.new = maildir + "/tmp", maildir + "/new"
+    TMP is where messages are written first and NEW where they become visible;
+    without a NEW they must at least be safe in TMP before QUIT.
+    """
+
+    def __init__(self, tmp, new=None):
+        self.tmp, self.new = tmp, new
         self.written, self.flushed = set(), set()
         self.intended, self.recorded = set(), set()     # in the ledger; flushed too
         self.renamed, self.durable = set(), set()
@@ -48,13 +52,12 @@ class Order:
             self.durable |= self.renamed
 
     def _rename(self, call):
-        found = re.search(r'"([^"]*)".*"([^"]*)"', call.text)
-        source, target = (path.rpartition("/")[2] for path in found.groups())
+        source = re.search(r'"([^"]*)"', call.text).group(1).rpartition("/")[2]
         if source not in self.written:
             return                      # the ledger's own, for one
         tap.check(source in self.flushed, "visible before its bytes are durable", call)
         tap.check(source in self.recorded, "visible before the ledger knows durably", call)
-        self.renamed.add(target)
+        self.renamed.add(source)
 
     def _write(self, call):
         if call.path.startswith(self.tmp + "/"):
@@ -71,7 +74,8 @@ class Order:
                   % (self.deleted, len(self.durable)), call)
         if "QUIT" in call.text:
             self.quits += 1
-            tap.equal(self.durable, self.written, "durable at QUIT, of those retrieved")
+            safe = self.durable if self.new else self.flushed & self.recorded
+            tap.equal(safe, self.written, "durable at QUIT, of those retrieved")
 
 
 @tap.case("Maildir: flushed, recorded, renamed, flushed, and only then DELE and QUIT")
@@ -80,7 +84,7 @@ def maildir(_env):
         with fetching(server_tls="none", keep=keep) as (one, server):
             result, calls = trace.record(one, "fetch")
             tap.equal(result.status, 0, "exit status of\n%s" % result)
-            order = Order(one.path("Mail")).follow(calls)
+            order = Order(one.path("Mail/tmp"), one.path("Mail/new")).follow(calls)
             tap.equal(len(order.durable), len(MESSAGES), "messages seen in the trace")
             tap.equal(order.deleted, 0 if keep else len(MESSAGES), "DELEs in the trace")
             tap.equal(order.quits, 1, "QUITs in the trace")
@@ -110,14 +114,30 @@ def mbox(_env):
         tap.equal(wire.digests(readers.mbox(path)), WANTED, "messages")
 
 
-@tap.case("a message that could not be stored is not followed by QUIT")
-def no_quit(_env):
-    with fetching("on RETR #3 delay 300") as (one, server):
+@tap.case("a refused message is safe here before QUIT, and not deleted there")
+def refused(_env):
+    with fetching(server_tls="none") as (one, server):
         one.configure({"box": server.account({"pipe": ["/bin/false"]}, keep=False)})
-        one.fetch()
-        tap.check(server.count("RETR") > 0, "no message was retrieved")
-        tap.equal(server.count("QUIT"), 0, "QUIT after messages that are nowhere")
+        result, calls = trace.record(one, "fetch")
+        tap.equal(result.status, 75, "exit status of\n%s" % result)
+        order = Order(one.state + "/box/stage").follow(calls)
+        tap.equal(len(order.written), len(MESSAGES), "messages seen in the trace")
         tap.equal(server.count("DELE"), 0, "DELE")
+
+
+@tap.case("a message that could not be written: no QUIT after it, all there later")
+def no_quit(_env):
+    big = b"Subject: big\n\n" + b"x" * 200_000 + b"\n"
+    with fetching(messages=MESSAGES[:3] + [big] + MESSAGES[3:]) as (one, server):
+        one.prefix = ["sh", "-c", "trap '' XFSZ; ulimit -f 64; exec \"$@\"", "sh"]
+        told(one.fetch(), 75, "box", "too large")
+        tap.check(server.count("RETR") > 0, "no message was retrieved")
+        tap.equal(server.count("QUIT"), 0, "QUIT after a message that is nowhere")
+        one.prefix = []
+        one.fetch_ok()
+        tap.equal(wire.digests(readers.maildir(one.path("Mail"))),
+                  WANTED + wire.digests([big]), "messages")
+        tap.equal(server.held(), [], "left on the server")
 
 
 if __name__ == "__main__":

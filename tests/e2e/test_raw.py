@@ -35,7 +35,7 @@ def exact(messages, *rules, **server):
     """Serve MESSAGES as they are; every way of delivery must keep them."""
     for way, (read, deliver) in WAYS.items():
         with fetching(*rules, messages=messages, server_raw=True, **server) as (one, popd):
-            served = wire.served(popd.USER, popd.password, port=popd.port, ca=popd.ca)
+            served = popd.served()
             tap.check(wire.digests(served) == wire.digests(map(wire.normal, messages)),
                       "the test server does not send its files as they are")
             one.configure({"box": popd.account(deliver(one.path("delivered")), keep=False)})

@@ -45,9 +45,8 @@ static const struct command commands[] = {
 
 /* ---- answers ---- */
 
-/* Send and log a status line, whose end LEN counts. */
-static void
-status(struct session *s, const char *line, size_t len)
+void
+session_status(struct session *s, const char *line, size_t len)
 {
 	bool sent = conn_put(s->conn, line, len);
 
@@ -78,7 +77,7 @@ session_ok(struct session *s, const char *format, ...)
 	va_start(args, format);
 	n = format_line(line, "+OK ", format, args);
 	va_end(args);
-	status(s, line, n);
+	session_status(s, line, n);
 }
 
 void
@@ -91,7 +90,7 @@ session_err(struct session *s, const char *code, const char *text)
 
 	if (n < 0)
 		return;
-	status(s, line, (size_t)n);
+	session_status(s, line, (size_t)n);
 	free(line);
 }
 

@@ -51,6 +51,9 @@ typedef void session_verb(struct session *s, const char *arg);
 void session_run(const struct service *service, int fd, unsigned long connection,
 		 const char *peer);
 
+/* Send and log a status line of LEN bytes, with its CRLF. */
+void session_status(struct session *s, const char *line, size_t len);
+
 /* Send "+OK TEXT". */
 void session_ok(struct session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

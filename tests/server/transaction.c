@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { HEAD_SIZE = 48 };
+
 /* A number of digits alone, cut off at *END_R. */
 static bool
 number(const char *text, char **end_r, uint64_t *n_r)
@@ -77,17 +79,24 @@ transaction_list(struct session *s, const char *arg)
 	session_line(s, ".");
 }
 
+/* A UID may hold any byte, so it is copied, not formatted. */
 static void
 uid_line(struct session *s, const char *start, size_t i)
 {
-	char head[48];
-	size_t len;
+	size_t len, n;
 	const char *uid = maildrop_uid(s->drop, i, &len);
-	int n = snprintf(head, sizeof head, "%s%zu ", start, i + 1);
+	char *line = malloc(HEAD_SIZE + len + 2);
 
-	conn_put(s->conn, head, (size_t)n);
-	conn_put(s->conn, uid, len);
-	conn_put(s->conn, "\r\n", 2);
+	if (!line)
+		return;
+	n = (size_t)snprintf(line, HEAD_SIZE, "%s%zu ", start, i + 1);
+	memcpy(line + n, uid, len);
+	memcpy(line + n + len, "\r\n", 2);
+	if (*start)
+		session_status(s, line, n + len + 2);
+	else
+		conn_put(s->conn, line, n + len + 2);
+	free(line);
 }
 
 void
@@ -96,10 +105,8 @@ transaction_uidl(struct session *s, const char *arg)
 	size_t i;
 
 	if (*arg) {
-		if (!message(s, arg, &i))
-			return;
-		uid_line(s, "+OK ", i);
-		eventlog_event(&s->log, "reply +OK %zu %s", i + 1, maildrop_name(s->drop, i));
+		if (message(s, arg, &i))
+			uid_line(s, "+OK ", i);
 		return;
 	}
 	session_ok(s, "unique-ids follow");

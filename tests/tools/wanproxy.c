@@ -6,13 +6,10 @@
  * spoil bytes at a chosen point.
  */
 #include "tests/tools/endpoint.h"
-#include "tests/tools/lane.h"
+#include "tests/tools/pair.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,16 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LISTENERS = 16, SECOND = 1000000000, MILLISECOND = 1000000, LINGER = SECOND };
-
-enum { DOWN, UP };		/* to the client, to the server; side: CLIENT is DOWN's */
-
-enum state {
-	WAITING,		/* until the time of the onward connection */
-	CONNECTING,
-	OPEN,
-	CLOSING			/* FIN is sent; input is forgotten for a while */
-};
+enum { LISTENERS = 16, SECOND = 1000000000, MILLISECOND = 1000000 };
 
 struct options {
 	const char *listen[LISTENERS];
@@ -40,15 +28,6 @@ struct options {
 	bool up;
 	bool handshake;
 	uint64_t only;		/* the fault is on this connection alone; 0: on all */
-};
-
-/* A pair of sockets; index DOWN is the client's, UP the server's. */
-struct pair {
-	enum state state;
-	uint64_t when;		/* to connect, or to have closed */
-	int fd[2];
-	struct lane *to[2];	/* to[DOWN] carries bytes to the client */
-	bool dead;
 };
 
 struct proxy {
@@ -73,205 +52,28 @@ clock_now(void)
 	return (uint64_t)ts.tv_sec * SECOND + (uint64_t)ts.tv_nsec;
 }
 
-/* ---- one pair ---- */
-
-static void
-close_fd(struct pair *p, int side, bool reset)
-{
-	struct linger now = { .l_onoff = 1, .l_linger = 0 };
-
-	if (p->fd[side] < 0)
-		return;
-	if (reset)
-		setsockopt(p->fd[side], SOL_SOCKET, SO_LINGER, &now, sizeof now);
-	close(p->fd[side]);
-	p->fd[side] = -1;
-}
-
-static void
-end_pair(struct pair *p, bool reset)
-{
-	close_fd(p, DOWN, reset);
-	close_fd(p, UP, reset);
-	p->dead = true;
-}
-
-static void
-free_pair(struct pair *p)
-{
-	end_pair(p, false);
-	lane_free(p->to[DOWN]);
-	lane_free(p->to[UP]);
-	free(p);
-}
-
-/* A close with unread input would send RST: send FIN, read on for a while. */
-static void
-begin_closing(struct pair *p, uint64_t now)
-{
-	p->state = CLOSING;
-	p->when = now + LINGER;
-	shutdown(p->fd[DOWN], SHUT_WR);
-	if (p->fd[UP] >= 0)
-		shutdown(p->fd[UP], SHUT_WR);
-}
-
-static void
-connect_pair(struct proxy *x, struct pair *p)
-{
-	int one = 1, fd;
-
-	fd = socket(x->target.addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	p->fd[UP] = fd;
-	p->state = CONNECTING;
-	if (fd >= 0) {
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-		if (connect(fd, (const struct sockaddr *)&x->target.addr, x->target.len) == 0)
-			p->state = OPEN;
-		else if (errno != EINPROGRESS)
-			end_pair(p, true);
-	} else {
-		end_pair(p, true);
-	}
-}
-
-static void
-finish_connect(struct pair *p)
-{
-	int e = 0;
-	socklen_t len = sizeof e;
-
-	getsockopt(p->fd[UP], SOL_SOCKET, SO_ERROR, &e, &len);
-	if (e != 0)
-		end_pair(p, true);
-	else
-		p->state = OPEN;
-}
-
-static void
-handle(struct pair *p, int way, enum lane_event event, uint64_t now)
-{
-	switch (event) {
-	case LANE_GOES_ON:
-		break;
-	case LANE_ENDS:
-		shutdown(p->fd[way], SHUT_WR);
-		break;
-	case LANE_CUTS:
-		begin_closing(p, now);
-		break;
-	case LANE_RESETS:
-		end_pair(p, true);
-		break;
-	case LANE_BREAKS:
-		lane_break(p->to[!way], now);
-		break;
-	}
-}
-
-static bool
-drain(int fd)
-{
-	char sink[4096];
-	ssize_t n = recv(fd, sink, sizeof sink, 0);
-
-	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
-}
-
-/* Do what the poll results R of both sockets, and the time, ask for. */
-static void
-step(struct proxy *x, struct pair *p, const struct pollfd *r, uint64_t now)
-{
-	if (p->state == WAITING && p->when <= now)
-		connect_pair(x, p);
-	else if (p->state == CONNECTING && r[UP].revents)
-		finish_connect(p);
-	for (int side = DOWN; side <= UP && !p->dead; side++) {
-		if (!r[side].revents || p->fd[side] < 0 ||
-		    !(r[side].events & POLLIN))
-			continue;
-		if (p->state != CLOSING)
-			lane_read(p->to[!side], p->fd[side], now);
-		else if (!drain(p->fd[side]))
-			close_fd(p, side, false);
-	}
-	for (int way = DOWN; way <= UP && !p->dead && p->state == OPEN; way++) {
-		if (!lane_is_blocked(p->to[way]) || r[way].revents)
-			handle(p, way, lane_write(p->to[way], p->fd[way], now), now);
-	}
-	if (p->state == CLOSING && (p->when <= now || (p->fd[DOWN] < 0 && p->fd[UP] < 0)))
-		end_pair(p, false);
-	if (!p->dead && lane_is_over(p->to[DOWN]) && lane_is_over(p->to[UP]))
-		end_pair(p, false);
-}
-
-static short
-interest(const struct pair *p, int side)
-{
-	short events = 0;
-
-	if (p->state == CLOSING)
-		return POLLIN;
-	if (p->state == CONNECTING && side == UP)
-		return POLLOUT;
-	if (lane_has_room(p->to[!side]))
-		events |= POLLIN;
-	if (lane_is_blocked(p->to[side]))
-		events |= POLLOUT;
-	return events;
-}
-
-static uint64_t
-next_time(const struct pair *p)
-{
-	uint64_t down = lane_due(p->to[DOWN]), up = lane_due(p->to[UP]);
-
-	if (p->state == WAITING || p->state == CLOSING)
-		return p->when;
-	if (p->state == CONNECTING)
-		return UINT64_MAX;
-	return down < up ? down : up;
-}
-
-/* ---- all of them ---- */
-
-static struct lane *
-make_lane(const struct proxy *x, int way)
-{
-	const struct options *opt = x->opt;
-	struct lane_config config = opt->lane;
-	bool here = way == (opt->up ? UP : DOWN) &&
-		    (opt->only == 0 || opt->only == x->accepted);
-
-	if (!here)
-		config.fault = LANE_NO_FAULT;
-	return lane_new(&config);
-}
-
 static bool
 add_pair(struct proxy *x, int fd)
 {
 	struct pair **more = realloc(x->pairs, (x->n + 1) * sizeof *more);
-	struct pair *p = calloc(1, sizeof *p);
-	int one = 1;
+	struct lane_config plain = x->opt->lane, faulty = plain;
+	uint64_t when = clock_now() + (x->opt->handshake ? 3 * plain.delay : 0);
+	struct pair *p;
 
-	if (more)
-		x->pairs = more;
-	if (!more || !p) {
-		free(p);
+	plain.fault = LANE_NO_FAULT;
+	if (!more) {
 		close(fd);
 		return false;
 	}
+	x->pairs = more;
 	x->accepted++;
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	p->fd[DOWN] = fd;
-	p->fd[UP] = -1;
-	p->when = clock_now() + (x->opt->handshake ? 3 * x->opt->lane.delay : 0);
-	p->to[DOWN] = make_lane(x, DOWN);
-	p->to[UP] = make_lane(x, UP);
-	p->dead = !p->to[DOWN] || !p->to[UP];
-	x->pairs[x->n++] = p;
-	return true;
+	if (x->opt->only != 0 && x->opt->only != x->accepted)
+		faulty = plain;
+	p = pair_new(fd, &x->target, when, x->opt->up ? &plain : &faulty,
+		     x->opt->up ? &faulty : &plain);
+	if (p)
+		x->pairs[x->n++] = p;
+	return p != NULL;
 }
 
 static void
@@ -288,8 +90,8 @@ static void
 bury(struct proxy *x)
 {
 	for (size_t i = 0; i < x->n;) {
-		if (x->pairs[i]->dead) {
-			free_pair(x->pairs[i]);
+		if (pair_is_over(x->pairs[i])) {
+			pair_free(x->pairs[i]);
 			x->pairs[i] = x->pairs[--x->n];
 		} else {
 			i++;
@@ -311,16 +113,11 @@ prepare(struct proxy *x)
 	x->polled = r;
 	for (size_t i = 0; i < x->opt->n_listen; i++)
 		*r++ = (struct pollfd){ .fd = x->listeners[i], .events = POLLIN };
-	for (size_t i = 0; i < x->n; i++) {
-		uint64_t t = next_time(x->pairs[i]);
+	for (size_t i = 0; i < x->n; i++, r += 2) {
+		uint64_t t = pair_prepare(x->pairs[i], r);
 
 		if (t < first)
 			first = t;
-		for (int side = DOWN; side <= UP; side++, r++) {
-			r->events = interest(x->pairs[i], side);
-			r->fd = r->events ? x->pairs[i]->fd[side] : -1;
-			r->revents = 0;
-		}
 	}
 	return first;
 }
@@ -346,7 +143,7 @@ loop(struct proxy *x)
 			continue;
 		now = clock_now();
 		for (size_t i = 0; i < n; i++)
-			step(x, x->pairs[i], x->polled + listeners + 2 * i, now);
+			pair_step(x->pairs[i], x->polled + listeners + 2 * i, now);
 		for (size_t i = 0; i < listeners; i++) {
 			if (x->polled[i].revents)
 				accept_all(x, x->listeners[i]);
@@ -539,7 +336,7 @@ main(int argc, char **argv)
 		return EX_UNAVAILABLE;
 	loop(&x);
 	while (x.n > 0)
-		free_pair(x.pairs[--x.n]);
+		pair_free(x.pairs[--x.n]);
 	free(x.pairs);
 	free(x.polled);
 	return EX_OK;

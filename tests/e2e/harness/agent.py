@@ -54,6 +54,7 @@ class Agent:
 
     def __init__(self, accounts=None, env=None, uid=None, **top):
         self.program = binary()
+        self.prefix = []            # the words of a command that runs the program
         self.home = procs.scratch()
         self.state = self.home + "/state"
         self.config = self.home + "/config.yaml"
@@ -107,7 +108,7 @@ class Agent:
         err = open(self.path("err"), "wb")
         with out, err:
             return subprocess.Popen(
-                [self.program, "-c", self.config, *args], stdin=stdin, stdout=out,
+                [*self.prefix, self.program, "-c", self.config, *args], stdin=stdin, stdout=out,
                 stderr=err, env=self.env, cwd=self.home, user=self.uid,
                 extra_groups=None if self.uid is None else [],
                 start_new_session=True)

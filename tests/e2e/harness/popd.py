@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 
-from . import procs, tap
+from . import procs, tap, wire
 
 
 def program(variable, default):
@@ -83,6 +83,14 @@ class Popd:
         procs.kill_group(self.process.pid)
         self.process.wait()
         self.process.stdout.close()
+
+    def remove(self):
+        """Remove its files; a test of many servers would fill the disk."""
+        procs.unscratch(self.root)
+
+    def served(self):
+        """What its user is served, read by the independent client."""
+        return wire.served(self.USER, self.password, port=self.port, ca=self.ca)
 
     def account(self, deliver, **more):
         """An account that fetches from this server; MORE overrides its keys."""

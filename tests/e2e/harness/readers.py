@@ -22,14 +22,15 @@ def _files(folder):
             if not name.startswith(".")]
 
 
-def _read(path):
+def read(path):
+    """The bytes of a file."""
     with open(path, "rb") as file:
         return file.read()
 
 
 def maildir(path):
     """The messages of a Maildir: every file in new/ and cur/."""
-    return [_read(name) for sub in ("new", "cur") for name in _files(path + "/" + sub)]
+    return [read(name) for sub in ("new", "cur") for name in _files(path + "/" + sub)]
 
 
 def maildir_gzip(path):
@@ -74,12 +75,12 @@ def split_mbox(data):
 
 def mbox(path):
     """The messages of an mbox file; one that is not there holds none."""
-    return split_mbox(_read(path)) if os.path.exists(path) else []
+    return split_mbox(read(path)) if os.path.exists(path) else []
 
 
 def mbox_gzip(path):
     """The messages of a gzip mbox; each message must be one member."""
-    data = _read(path) if os.path.exists(path) else b""
+    data = read(path) if os.path.exists(path) else b""
     parts = members(data)
     for part in parts:
         tap.equal(len(split_mbox(part)), 1, "messages in one gzip member")

@@ -32,22 +32,29 @@ class Call:
         return "%s(%s" % (self.name, self.text[:200])
 
 
+def probe():
+    """Skip where strace is missing or may not trace."""
+    tap.need("strace")
+    done = subprocess.run(["strace", "-f", "-y", "-o", os.devnull, "true"],
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if done.returncode:
+        raise tap.Skip("strace may not trace here")
+
+
+def killer(call, number):
+    """The words before a program that kill whichever of its processes comes to
+    its NUMBERth CALL, before the call is carried out."""
+    return ["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=" + call,
+            "-e", "inject=%s:signal=SIGKILL:when=%d" % (call, number)]
+
+
 def record(one, *args):
     """Run postrider with ARGS under strace; give the result and its calls."""
-    tap.need("strace")
+    probe()
     file = one.path("trace")
-    probe = subprocess.run(["strace", "-f", "-y", "-o", file, "true"],
-                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    if probe.returncode:
-        raise tap.Skip("strace may not trace here")
-    program, wrapper = one.program, one.path("traced")
-    with open(wrapper, "w") as script:
-        script.write('#!/bin/sh\nexec strace -f -y -s 4096 -e trace=%s -o "%s" "%s" "$@"\n'
-                     % (CALLS, file, program))
-    os.chmod(wrapper, 0o755)
-    one.program = wrapper
+    one.prefix = ["strace", "-f", "-y", "-s", "4096", "-e", "trace=" + CALLS, "-o", file]
     result = one.run(*args)
-    one.program = program
+    one.prefix = []
     with open(file, errors="replace") as lines:
         return result, list(calls(lines))
 

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Completion for postrider(1) in bash.
+
+# The names under "accounts:" in the first configuration that is there.
+_postrider_accounts() {
+	local file
+	for file in "$1" "${XDG_CONFIG_HOME:-$HOME/.config}/postrider/config.yaml" \
+		/etc/postrider/config.yaml; do
+		[[ -n $file && -r $file ]] || continue
+		awk '/^[^ #]/ { inside = /^accounts:/; depth = 0 }
+			inside && match($0, /^ +/) {
+				if (depth == 0)
+					depth = RLENGTH
+				if (RLENGTH == depth && sub(/: *(#.*)?$/, ""))
+					print substr($0, depth + 1)
+			}' "$file"
+		return
+	done
+}
+
+_postrider() {
+	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+	local config='' command='' i
+	COMPREPLY=()
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		-c | --config) ((i++)); config=${COMP_WORDS[i]/#\~/$HOME} ;;
+		-*) ;;
+		*) command=${COMP_WORDS[i]}; break ;;
+		esac
+	done
+	if [[ $before == -c || $before == --config ]]; then
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		compopt -o filenames 2>/dev/null
+	elif [[ $word == -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "-c --config -v --verbose -q
+			--quiet --trace -h --help --version" -- "$word")
+	elif [[ -z $command ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "fetch check probe talk" -- "$word")
+	elif [[ $command == fetch || $before == probe || $before == talk ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(_postrider_accounts "$config")" \
+			-- "$word")
+	elif [[ $command == talk ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "STAT LIST UIDL RETR TOP DELE
+			RSET NOOP LAST CAPA QUIT" -- "$word")
+	fi
+}
+
+complete -F _postrider postrider

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "delivery/mbox_excise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/base/fsx.h"
+#include "agent/base/log.h"
+#include "delivery/lock.h"
+
+#define BLOCK 4096
+
+/* Beside the staged message; recovery sweeps it away when all is done. */
+static void saved_name(const struct item *item, char *out, size_t cap)
+{
+	snprintf(out, cap, "%s.tail", item->name);
+}
+
+static int open_saved(struct dest *dest, const struct item *item, int flags,
+	struct err *err)
+{
+	char name[ITEM_NAME + 8];
+	int fd;
+
+	saved_name(item, name, sizeof(name));
+	fd = openat(dest->stage.dir, name, flags | O_NOFOLLOW | O_CLOEXEC,
+		0600);
+	if (fd < 0)
+		err_sys(err, errno, "cannot open %s/%s", dest->stage.path,
+			name);
+	return fd;
+}
+
+static bool save(struct dest *dest, const struct item *item, uint64_t from,
+	uint64_t len, struct err *err)
+{
+	int fd = open_saved(dest, item, O_WRONLY | O_CREAT | O_TRUNC, err);
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	ok = fsx_copy(lock_fd(dest->lock), from, len, fd, dest->stage.path,
+			err)
+		&& fsx_sync(fd, dest->stage.path, err)
+		&& fsx_sync_dir(dest->stage.dir, dest->stage.path, err);
+	close(fd);
+	return ok;
+}
+
+/* Is all of the saved mail where it belongs? */
+static bool is_moved(struct dest *dest, int saved, uint64_t at, uint64_t len,
+	bool *yes_r, struct err *err)
+{
+	char ours[BLOCK], theirs[BLOCK];
+	uint64_t done = 0;
+	size_t got, there;
+
+	for (*yes_r = true; *yes_r && done < len; done += got) {
+		if (!fsx_pread(saved, ours, BLOCK, done, &got, dest->path, err)
+		    || !fsx_pread(lock_fd(dest->lock), theirs, got, at + done,
+			    &there, dest->path, err))
+			return false;
+		*yes_r = got != 0 && got == there
+			&& memcmp(ours, theirs, got) == 0;
+	}
+	return true;
+}
+
+static bool move(struct dest *dest, int saved, uint64_t at, uint64_t len,
+	struct err *err)
+{
+	int mbox = lock_fd(dest->lock);
+	struct stat st;
+	bool moved;
+
+	if (!is_moved(dest, saved, at, len, &moved, err) || moved)
+		return moved;
+	if (fstat(mbox, &st) < 0)
+		return err_sys(err, errno, "cannot look at %s", dest->path);
+	/* Nobody can have written here but the file's own tail, which is
+	 * saved, unless more mail came after a second crash: leave that. */
+	if ((uint64_t)st.st_size <= at + len && ftruncate(mbox, (off_t)at) < 0)
+		return err_sys(err, errno, "cannot shorten %s", dest->path);
+	return fsx_copy(saved, 0, len, mbox, dest->path, err)
+		&& fsx_sync(mbox, dest->path, err);
+}
+
+static bool move_saved(struct dest *dest, struct item *item, uint64_t at,
+	uint64_t len, struct err *err)
+{
+	int saved = open_saved(dest, item, O_RDONLY, err);
+	bool ok;
+
+	if (saved < 0)
+		return false;
+	ok = move(dest, saved, at, len, err);
+	close(saved);
+	return ok;
+}
+
+bool mbox_excise(struct dest *dest, struct item *item, uint64_t at,
+	uint64_t foreign, struct err *err)
+{
+	const struct dest_env *env = dest->env;
+	char text[64];
+	struct stat st;
+	uint64_t len;
+
+	if (fstat(lock_fd(dest->lock), &st) < 0)
+		return err_sys(err, errno, "cannot look at %s", dest->path);
+	len = (uint64_t)st.st_size - foreign;
+	log_info("%s: taking out a message that was cut off at byte %" PRIu64,
+		dest->path, at);
+	snprintf(text, sizeof(text), "excise %" PRIu64 " %" PRIu64, at, len);
+	if (!save(dest, item, foreign, len, err)
+	    || !env->hint(env->arg, item, text, err)
+	    || !env->hint_sync(env->arg, err))
+		return false;
+	/* From here on the torn bytes are nobody's: the file may end at `at`. */
+	if (ftruncate(lock_fd(dest->lock), (off_t)at) < 0)
+		return err_sys(err, errno, "cannot shorten %s", dest->path);
+	return move_saved(dest, item, at, len, err);
+}
+
+bool mbox_excise_again(struct dest *dest, struct item *item, struct err *err)
+{
+	uint64_t at, len;
+
+	if (sscanf(item->hint, "excise %" SCNu64 " %" SCNu64, &at, &len) != 2)
+		return true;
+	return move_saved(dest, item, at, len, err);
+}

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/unit/tap.h"
+
+#include <inttypes.h>
+
+#include "agent/ledger_record.h"
+#include "tests/unit/ledger_help.h"
+
+/*
+ * What is read back from a file that was cut off or damaged: all that was ever
+ * durable, or a refusal that touches nothing.
+ */
+
+#define FILE_NAME "l/ledger"
+
+/* A ledger of three groups: the first two durable, the last only flushed. */
+static char *whole;
+static size_t whole_len, durable_len, last_mark;
+
+struct state {
+	size_t count;
+	uint64_t ids[16], sums[16];
+};
+
+static struct state state_of(const struct ledger *l)
+{
+	const struct ledger_entry *e;
+	struct state s;
+	size_t i;
+
+	memset(&s, 0, sizeof(s));
+	for (i = 0; i < ledger_count(l); i++) {
+		e = ledger_at(l, i);
+		/* A cut writes the file anew, without them. */
+		if (e->state == LEDGER_VOID)
+			continue;
+		scratch_need(s.count < 16, "too many entries");
+		s.ids[s.count] = e->id;
+		s.sums[s.count++] = (uint64_t)e->state + 10 * e->tries
+			+ 1000 * strlen(e->hint) + 1000000 * e->uid_len
+			+ 100000000 * (uint64_t)e->listed;
+	}
+	return s;
+}
+
+static bool load(struct state *state_r, struct err *err)
+{
+	struct ledger *l = try_ledger("l", err);
+
+	if (l == NULL)
+		return false;
+	*state_r = state_of(l);
+	ledger_close(l);
+	return true;
+}
+
+static size_t size_now(void)
+{
+	struct stat st;
+
+	scratch_need(stat(scratch_path(FILE_NAME), &st) == 0, "no ledger");
+	return (size_t)st.st_size;
+}
+
+static void write_ledger(void)
+{
+	static const char *const uids[] = { "one", "two", "three", "a b%" };
+	struct identity id = identity_of("c", "h");
+	struct ledger_entry *e[6];
+	struct err err = ERR_INIT;
+	struct ledger *l = need_ledger("l");
+	size_t i;
+
+	for (i = 0; i < 4; i++)
+		e[i] = put_intent(l, uids[i], strlen(uids[i]), 100 + i, &id);
+	need_sync(l);
+	scratch_need(ledger_delivered(l, e[0], &err)
+		&& ledger_delivered(l, e[1], &err)
+		&& ledger_hint(l, e[2], "at 4711", &err), "cannot write");
+	e[4] = put_intent(l, "five", 4, 7, &id);
+	need_sync(l);
+	durable_len = size_now();
+	scratch_need(ledger_deferred(l, e[2], "it said no", &err)
+		&& ledger_deleting(l, e[0], &err)
+		&& ledger_delivered(l, e[4], &err), "cannot write");
+	e[5] = put_intent(l, "six", 3, 8, &id);
+	scratch_need(ledger_gone(l, e[0], &err)
+		&& ledger_void(l, e[3], &err), "cannot write");
+	ledger_close(l);
+}
+
+/* Where the last mark's line begins. */
+static size_t find_last_mark(void)
+{
+	size_t at = whole_len, found = 0;
+
+	while (found == 0 && --at > 0)
+		if (whole[at - 1] == '\n' && whole_len - at > 14
+		    && memcmp(whole + at + 8, " mark ", 6) == 0)
+			found = at;
+	return found;
+}
+
+static bool load_cut(size_t cut, const char *tail, size_t tail_len,
+	struct state *state_r)
+{
+	struct err err = ERR_INIT;
+
+	scratch_write(FILE_NAME, whole, cut);
+	scratch_append(FILE_NAME, tail, tail_len);
+	if (load(state_r, &err))
+		return true;
+	tap_note("cut at %zu: %s", cut, err.text);
+	return false;
+}
+
+/* Whatever the tail is: as if only the whole lines before the cut were there,
+ * now and the next time. */
+static void test_tail(const char *name, const char *tail, size_t len,
+	size_t step)
+{
+	struct state expected, got, again;
+	struct err err = ERR_INIT;
+	size_t cut, bad = 0;
+
+	scratch_need(load_cut(durable_len, "", 0, &expected), "cannot load");
+	for (cut = durable_len; cut <= whole_len; cut += step) {
+		if (whole[cut - 1] == '\n' || step > 1) {
+			size_t line = cut;
+
+			while (whole[line - 1] != '\n')
+				line--;
+			bad += !load_cut(line, "", 0, &expected);
+		}
+		if (load_cut(cut, tail, len, &got) && load(&again, &err)
+		    && memcmp(&expected, &got, sizeof(got)) == 0
+		    && memcmp(&expected, &again, sizeof(got)) == 0)
+			continue;
+		if (bad++ == 0)
+			tap_note("cut at %zu of %zu", cut, whole_len);
+	}
+	tap_ok(bad == 0, "a torn end is cut off: %s", name);
+}
+
+static void test_torn(void)
+{
+	static const char zeros[4096];
+	struct state s;
+	struct err err = ERR_INIT;
+
+	scratch_write(FILE_NAME, whole, durable_len);
+	tap_ok(load(&s, &err) && s.count == 5, "the durable part is loaded");
+	scratch_write(FILE_NAME, whole, whole_len);
+	tap_ok(load(&s, &err) && s.count == 5, "so is the whole");
+	test_tail("at every byte", "", 0, 1);
+	test_tail("zeros follow", zeros, sizeof(zeros), 9);
+	test_tail("zeros and an old line follow",
+		"\0\0\0\n" "00000000 x\n", 15, 9);
+	test_tail("a line that does not fit follows", "x\nffffffff gone 1 2\n",
+		20, 9);
+}
+
+/* After a cut the ledger goes on: nothing is read wrong later. */
+static void test_goes_on(void)
+{
+	struct identity id = identity_of("c", NULL);
+	struct err err = ERR_INIT;
+	struct ledger *l;
+	struct state s;
+	uint64_t new_id;
+
+	scratch_write(FILE_NAME, whole, durable_len + 3);
+	l = need_ledger("l");
+	new_id = put_delivered(l, "seven", 5, 9, &id)->id;
+	ledger_close(l);
+	tap_ok(load(&s, &err) && s.count == 6 && s.ids[5] == new_id
+		&& new_id > s.ids[4], "records go on behind the cut");
+	tap_ok(scratch_count("l", NULL) == 1, "no other file is left");
+}
+
+static bool refused(const char *data, size_t len)
+{
+	struct err err = ERR_INIT;
+	struct state s;
+
+	scratch_write(FILE_NAME, data, len);
+	return !load(&s, &err) && err.class == ERR_CONFIG
+		&& scratch_holds(FILE_NAME, data, len)
+		&& scratch_count("l", NULL) == 1;
+}
+
+/* Every byte before what is known to be durable, with two changes of it. */
+static void test_damage(void)
+{
+	char *copy = malloc(whole_len);
+	size_t at, bad = 0, first = 0;
+
+	memcpy(copy, whole, whole_len);
+	for (at = 0; at < last_mark; at++) {
+		copy[at] = (char)(whole[at] ^ 1);
+		if (!refused(copy, whole_len) && bad++ == 0)
+			first = at;
+		copy[at] = whole[at] == '\n' ? ' ' : '\n';
+		if (!refused(copy, whole_len) && bad++ == 0)
+			first = at;
+		copy[at] = whole[at];
+	}
+	tap_ok(bad == 0, "a byte changed before the last mark: refused, and "
+		"nothing is touched");
+	if (bad != 0)
+		tap_note("%zu of %zu changes are taken for a torn end, the "
+			"first at %zu; the mark is at %zu", bad, 2 * last_mark,
+			first, last_mark);
+	free(copy);
+}
+
+/* Lines taken away, doubled or swapped, before the last mark. */
+static void test_lines(void)
+{
+	char *copy = malloc(2 * whole_len);
+	size_t at, end, next, bad[3] = { 0, 0, 0 };
+
+	for (at = 0; at < last_mark; at = end) {
+		end = (size_t)((char *)memchr(whole + at, '\n', whole_len)
+			- whole) + 1;
+		memcpy(copy, whole, at);
+		memcpy(copy + at, whole + end, whole_len - end);
+		bad[0] += !refused(copy, whole_len - (end - at));
+		memcpy(copy, whole, end);
+		memcpy(copy + end, whole + at, whole_len - at);
+		bad[1] += !refused(copy, whole_len + (end - at));
+		if (end >= last_mark)
+			break;
+		next = (size_t)((char *)memchr(whole + end, '\n', whole_len)
+			- whole) + 1;
+		memcpy(copy, whole, whole_len);
+		memcpy(copy + at, whole + end, next - end);
+		memcpy(copy + at + (next - end), whole + at, end - at);
+		bad[2] += !refused(copy, whole_len);
+	}
+	tap_ok(bad[0] == 0, "a line missing before the last mark is refused");
+	tap_ok(bad[1] == 0, "a line doubled before the last mark is refused");
+	tap_ok(bad[2] == 0, "two lines swapped before the last mark are "
+		"refused");
+	free(copy);
+}
+
+static size_t first_line(char *out, size_t cap, uint64_t version,
+	const char *account)
+{
+	const struct record r = { .type = RECORD_LEDGER, .version = version,
+		.time = 1, .name = account, .text = "0123456789abcdef" };
+	uint32_t crc = 0;
+
+	return record_encode(&r, &crc, out, cap);
+}
+
+static void test_beginning(void)
+{
+	char line[256];
+	struct err err = ERR_INIT;
+	struct state s;
+	size_t n, cut;
+	bool ok = true;
+
+	n = first_line(line, sizeof(line), 1, ACCOUNT);
+	scratch_write(FILE_NAME, line, n);
+	tap_ok(load(&s, &err) && s.count == 0, "a ledger without entries");
+	for (cut = 0; cut < n; cut++)
+		ok = ok && refused(line, cut);
+	tap_ok(ok, "no beginning, or a part of it: refused");
+	tap_ok(refused(line, first_line(line, sizeof(line), 2, ACCOUNT)),
+		"another version is refused");
+	tap_ok(refused(line, first_line(line, sizeof(line), 1, "other")),
+		"the ledger of another account is refused");
+	tap_ok(refused(line, first_line(line, sizeof(line), 1, ACCOUNT "2")),
+		"so is one of an account whose name begins the same");
+	tap_ok(refused("postrider\n", 10), "a text file is refused");
+	tap_ok(refused("\0\0\0\0\n\0\0\0\n", 9), "so are zeros");
+}
+
+/* Right in its CRC, but no state that there is. */
+static void test_state(void)
+{
+	char line[512];
+	struct record r = { .type = RECORD_SEEN, .id = 1, .time = 1,
+		.uid = "u", .uid_len = 1, .state = 9 };
+	uint32_t crc = 0;
+	struct ledger *l;
+	struct identity id = identity_of("c", NULL);
+	struct err err = ERR_INIT;
+	struct state s;
+	size_t n = first_line(line, sizeof(line), 1, ACCOUNT), i;
+
+	for (i = 0; i < 8; i++)
+		crc = crc << 4 | (uint32_t)(line[i] <= '9' ? line[i] - '0'
+			: line[i] - 'a' + 10);
+	r.identity = id;
+	n += record_encode(&r, &crc, line + n, sizeof(line) - n);
+	scratch_write(FILE_NAME, line, n);
+	l = need_ledger("l");
+	put_delivered(l, "kept", 4, 9, &id);
+	ledger_close(l);
+	tap_ok(load(&s, &err) && s.count == 1, "a record of an unknown state "
+		"is cut off once, and not what comes after it");
+}
+
+int main(void)
+{
+	scratch_make("ledger-load");
+	write_ledger();
+	whole = scratch_read(FILE_NAME, &whole_len);
+	last_mark = find_last_mark();
+	tap_ok(last_mark == durable_len, "a mark follows what is durable");
+	test_torn();
+	test_goes_on();
+	test_damage();
+	test_lines();
+	test_beginning();
+	test_state();
+	free(whole);
+	scratch_end();
+	return tap_done();
+}
