@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 
 #include "agent/base/fsx.h"
@@ -62,6 +63,27 @@ static void blame(struct pass *pass, const struct plan_message *m,
 		log_err(LOG_LEVEL_WARN, &err);
 }
 
+/* A large message must show its progress before it is whole. */
+
+static bool meter_push(struct sink *sink, const char *data, size_t len,
+	struct err *err)
+{
+	struct pass *pass = (struct pass *)(void *)((char *)sink
+		- offsetof(struct pass, meter));
+
+	pass->progress.bytes += len;
+	pass_tell(pass, PHASE_FETCH);
+	return pass->metered->push(pass->metered, data, len, err);
+}
+
+static bool meter_finish(struct sink *sink, struct err *err)
+{
+	struct pass *pass = (struct pass *)(void *)((char *)sink
+		- offsetof(struct pass, meter));
+
+	return pass->metered->finish(pass->metered, err);
+}
+
 static bool retrieve(struct pass *pass, struct batch_slot *slot,
 	const struct plan_message *m, struct err *err)
 {
@@ -72,15 +94,15 @@ static bool retrieve(struct pass *pass, struct batch_slot *slot,
 
 	if (!dest->kind->stage(dest, &slot->item, &sink, err))
 		return false;
-	sink = headers_start(pass->headers, sink);
-	result = pump(client_body(pass->client, m->listed->size), sink,
-		body_limit(pass), &bytes, err);
+	pass->metered = headers_start(pass->headers, sink);
+	pass->meter = (struct sink){ meter_push, meter_finish };
+	result = pump(client_body(pass->client, m->listed->size),
+		&pass->meter, body_limit(pass), &bytes, err);
 	if (result == PUMP_SOURCE_FAILED || result == PUMP_TOO_LARGE)
 		blame(pass, m, err);
 	if (result != PUMP_OK)
 		return false;
 	pass->counts->fetched_bytes += bytes;
-	pass->progress.bytes += bytes;
 	return dest->kind->seal(dest, &slot->item, err);
 }
 

@@ -26,6 +26,7 @@ struct pass {
 	struct dest_env dest_env;
 	struct batch batch;
 	struct headers *headers;
+	struct sink meter, *metered;	/* pass_fetch.c: counts, passes on */
 	struct client *client;
 	struct listing listing;
 	struct plan plan;

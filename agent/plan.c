@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 
-/* So many new messages with sizes of missing ones are no accident. */
+/* So many new messages with the sizes of missing ones are no accident, even
+ * if others are known by their UIDs. */
 #define RENUMBERED_FROM 10
 
 bool plan_due(const struct account *account, const struct ledger_entry *entry,
@@ -218,11 +219,14 @@ static void collect_lost(struct plan *plan, struct arena *arena)
 static void find_renumbered(struct plan *plan, struct arena *arena)
 {
 	struct plan_message *m;
-	size_t i, fresh = 0, alike = 0;
+	size_t i, fresh = 0, known = 0, alike = 0;
 
-	for (i = 0; i < plan->count; i++)
+	for (i = 0; i < plan->count; i++) {
 		fresh += plan->messages[i].action == PLAN_FETCH;
-	if (fresh < RENUMBERED_FROM)
+		known += plan->messages[i].entry != NULL;
+	}
+	/* In a small maildrop, all of it must have changed. */
+	if (fresh == 0 || (known != 0 && fresh < RENUMBERED_FROM))
 		return;
 	collect_lost(plan, arena);
 	for (i = 0; i < plan->count; i++) {
@@ -231,7 +235,8 @@ static void find_renumbered(struct plan *plan, struct arena *arena)
 			m->listed->size) < plan->lost_count)
 			alike++;
 	}
-	if (alike < RENUMBERED_FROM || alike * 2 < fresh) {
+	if (alike == 0 || alike * 2 < fresh
+	    || (known != 0 && alike < RENUMBERED_FROM)) {
 		plan->lost_count = 0;
 		return;
 	}

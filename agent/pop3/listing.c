@@ -115,11 +115,15 @@ static bool list_line(struct lister *l, const char *line, size_t len,
 
 static bool put_in_order(struct listing *listing, struct err *err)
 {
-	size_t i;
+	size_t i = 1;
 
-	if (listing->count != 0)
-		qsort(listing->messages, listing->count,
-			sizeof(*listing->messages), by_number);
+	while (i < listing->count && listing->messages[i - 1].number
+	       < listing->messages[i].number)
+		i++;
+	if (i >= listing->count)
+		return true;		/* as every server does it */
+	qsort(listing->messages, listing->count, sizeof(*listing->messages),
+		by_number);
 	for (i = 1; i < listing->count; i++)
 		if (listing->messages[i].number
 		    == listing->messages[i - 1].number)
