@@ -71,7 +71,7 @@ bool account_dir_open(struct account_dir *d, const char *state,
 	snprintf(d->stage_path, sizeof(d->stage_path), "%s/stage", d->path);
 	d->dir = fsx_makedir(d->path, err);
 	if (d->dir < 0) {
-		err_prefix(err, "state directory");
+		err_prefix(err, "state directory %s", d->path);
 		return false;
 	}
 	if (!check_owner(d, err) || !take_lock(d, err))

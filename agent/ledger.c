@@ -99,10 +99,11 @@ static struct ledger *new_ledger(int dir, const char *path,
 }
 
 struct ledger *ledger_open(int dir, const char *path, const char *account,
-	struct err *err)
+	bool adopt, struct err *err)
 {
 	struct ledger *l = new_ledger(dir, path, account);
 
+	l->adopt = adopt;
 	if (ledger_load(l, err))
 		return l;
 	l->broken = true;

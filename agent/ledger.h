@@ -62,10 +62,11 @@ struct ledger_entry {
 struct ledger;
 
 /* Loads DIR/ledger, or starts a new one. `path` names the directory in
- * errors, `account` is written into a new file and must match an old one. The
- * account's lock is held. */
+ * errors, `account` is written into a new file and must match an old one,
+ * unless `adopt` says that the account was renamed. The account's lock is
+ * held. */
 struct ledger *ledger_open(int dir, const char *path, const char *account,
-	struct err *err) MUST_USE;
+	bool adopt, struct err *err) MUST_USE;
 /* Loads DIR/ledger to look at, without the lock and without writing: a torn
  * end is left as it is. NULL without an error when there is none. */
 struct ledger *ledger_read(int dir, const char *path, const char *account,
@@ -85,6 +86,11 @@ struct ledger_entry *ledger_at(const struct ledger *ledger, size_t i);
  * LIMIT_UID is looked up by its hash. */
 struct ledger_entry *ledger_find(const struct ledger *ledger, const char *uid,
 	size_t len, const struct ledger_entry *after);
+
+/* Is there an entry with a UID that is not gone? */
+bool ledger_has_uids(const struct ledger *ledger);
+/* Was a new UID ever recorded, since the file was last written anew? */
+bool ledger_has_moved(const struct ledger *ledger);
 
 /* Records. Each may write to the file (ERR_RETRY); after an error every
  * further one fails too, and the pass must end. */

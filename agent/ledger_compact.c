@@ -15,7 +15,8 @@
 static bool put_header(struct ledger *l, struct err *err)
 {
 	const struct record r = { .type = RECORD_LEDGER, .version = LEDGER_VERSION,
-		.time = l->created, .name = l->account, .text = l->epoch };
+		.time = l->created, .name = l->account, .text = l->epoch,
+		.id = l->next_id };
 
 	l->crc = 0;
 	return ledger_put(l, &r, err);

@@ -34,11 +34,13 @@ static bool load_header(struct ledger *l, const struct record *r,
 	if (r->type != RECORD_LEDGER || r->version != LEDGER_VERSION)
 		return err_set(err, ERR_CONFIG, "%s was not written by a "
 			"postrider of this version", l->path);
-	if (strcmp(r->name, l->account) != 0)
+	l->rename = strcmp(r->name, l->account) != 0;
+	if (l->rename && !l->adopt)
 		return err_set(err, ERR_CONFIG, "%s belongs to the account "
-			"%s. Each account needs its own; if the account was "
-			"renamed, rename its state directory", l->path,
-			r->name);
+			"%s. If that was renamed to %s, run postrider fetch "
+			"--accept-new-state %s once", l->path, r->name,
+			l->account, l->account);
+	l->least_id = r->id;
 	snprintf(l->epoch, sizeof(l->epoch), "%s", r->text);
 	l->created = r->time;
 	return true;
@@ -131,6 +133,9 @@ bool ledger_load_file(struct ledger *l, bool *there_r, struct err *err)
 	}
 	ok = load_file(l, file, err) && check_empty(l, err);
 	fclose(file);
+	/* The last ids may have been compacted away; they are not used again. */
+	if (l->next_id < l->least_id)
+		l->next_id = l->least_id;
 	return ok;
 }
 
@@ -142,7 +147,7 @@ bool ledger_load(struct ledger *l, struct err *err)
 		return false;
 	if (!there)
 		return start_new(l, err);
-	if (l->torn)
+	if (l->torn || l->rename)
 		return ledger_compact(l, err);
 	l->fd = openat(l->dir, LEDGER_FILE, O_WRONLY | O_APPEND | O_NOFOLLOW
 		| O_CLOEXEC);

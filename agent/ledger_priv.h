@@ -29,10 +29,14 @@ struct ledger {
 	struct ledger_entry **buckets;
 	size_t bucket_count;		/* a power of two */
 	uint64_t next_id;
+	uint64_t least_id;		/* what the header says of it */
 	size_t lines;			/* in the file */
 	uint32_t crc;			/* of the last line */
 	bool synced;			/* the next line begins with a mark */
 	bool broken;			/* a write failed: nothing more */
+	bool adopt;			/* take over another account's file */
+	bool rename;			/* it was one: write it anew */
+	bool moved;			/* there was a RECORD_MOVED */
 	bool torn;			/* the end must be cut off */
 	size_t len;
 	char buffer[LEDGER_BUFFER];

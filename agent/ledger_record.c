@@ -43,7 +43,7 @@ static const struct field {
 static const struct {
 	const char *name, *letters;
 } types[] = {
-	[RECORD_LEDGER] = { "ledger", "vtnx" },
+	[RECORD_LEDGER] = { "ledger", "vtnxi" },
 	[RECORD_INTENT] = { "intent", "itulzschnd" },
 	[RECORD_HINT] = { "hint", "ix" },
 	[RECORD_DELIVERED] = { "delivered", "it" },
@@ -125,6 +125,11 @@ static uint32_t crc_of(uint32_t before, const char *s, size_t len)
 	return (uint32_t)crc32(before, (const Bytef *)s, (uInt)len);
 }
 
+static void put_crc(char *out, uint32_t crc)
+{
+	snprintf(out, CRC_LEN + 1, "%08" PRIx32 " ", crc);
+}
+
 size_t record_encode(const struct record *record, uint32_t *crc, char *out,
 	size_t cap)
 {
@@ -141,7 +146,7 @@ size_t record_encode(const struct record *record, uint32_t *crc, char *out,
 	if (n + 1 >= cap)
 		return 0;
 	*crc = crc_of(*crc, out + CRC_LEN, n - CRC_LEN);
-	snprintf(head, sizeof(head), "%08" PRIx32 " ", *crc);
+	put_crc(head, *crc);
 	memcpy(out, head, CRC_LEN);
 	out[n++] = '\n';
 	return n;
@@ -212,15 +217,15 @@ static bool get_field(struct record *record, const struct field *f,
 
 static bool check_crc(uint32_t *crc, const char *line, size_t len)
 {
-	uint32_t expected;
+	char expected[CRC_LEN + 1];
 	uint64_t stated;
 
-	if (len <= CRC_LEN || line[CRC_LEN - 1] != ' '
-	    || !num_hex(line, CRC_LEN - 1, &stated))
+	if (len <= CRC_LEN || !num_hex(line, CRC_LEN - 1, &stated))
 		return false;
-	expected = crc_of(*crc, line + CRC_LEN, len - CRC_LEN);
+	put_crc(expected, crc_of(*crc, line + CRC_LEN, len - CRC_LEN));
 	*crc = (uint32_t)stated;
-	return stated == expected;
+	/* As text: each bit of the line counts, also that of a letter's case. */
+	return memcmp(line, expected, CRC_LEN) == 0;
 }
 
 static size_t next_word(const char **p, const char *end, const char **word_r)

@@ -120,6 +120,23 @@ static void apply_moved(struct ledger *l, struct ledger_entry *e,
 	e->uid = r->uid;
 	e->uid_len = r->uid_len;
 	link_entry(l, e);
+	l->moved = true;
+}
+
+bool ledger_has_uids(const struct ledger *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->count; i++)
+		if (l->entries[i]->uid_len != 0
+		    && l->entries[i]->state < LEDGER_GONE)
+			return true;
+	return false;
+}
+
+bool ledger_has_moved(const struct ledger *l)
+{
+	return l->moved;
 }
 
 bool ledger_apply(struct ledger *l, const struct record *r)

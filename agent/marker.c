@@ -51,8 +51,8 @@ void marker_read(struct marker *marker, const struct account *account)
 	find_folder(marker, account);
 	if (marker->folder[0] == '\0')
 		return;
-	snprintf(key, sizeof(key), "%.250s@%.250s", account->user,
-		account->host);
+	snprintf(key, sizeof(key), "%.250s@%.250s:%" PRIu64, account->user,
+		account->host, account->port);
 	digest = digest_of(key, strlen(key));
 	snprintf(marker->name, sizeof(marker->name), ".postrider-%s",
 		digest.text);
@@ -121,8 +121,8 @@ void marker_write(const struct marker *marker, const struct account *account,
 	char text[200];
 	int dir, n;
 
-	if (marker->folder[0] == '\0' || last == 0 || (marker->there
-		&& marker->last == last
+	if (marker->folder[0] == '\0' || (last == 0 && !marker->there)
+	    || (marker->there && marker->last == last
 		&& strcmp(marker->epoch, ledger_epoch(ledger)) == 0))
 		return;
 	dir = open(marker->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -117,14 +117,18 @@ static bool open_ledger(struct pass *pass, struct err *err)
 		exists, err))
 		return false;
 	pass->ledger = ledger_open(pass->dir.dir, pass->dir.path,
-		pass->account->name, err);
+		pass->account->name, pass->env->options.accept_new_state, err);
 	if (pass->ledger == NULL)
 		return false;
 	if (!exists && fsx_is_volatile(pass->dir.dir))
 		log_warn("%s is kept in memory: after a restart everything on "
 			"the server would be fetched again", pass->dir.path);
-	return accept || marker_check_age(&pass->marker, pass->dir.path,
-		pass->ledger, err);
+	if (!accept)
+		return marker_check_age(&pass->marker, pass->dir.path,
+			pass->ledger, err);
+	/* At once: it must hold even if this pass gets no further. */
+	marker_write(&pass->marker, pass->account, pass->ledger);
+	return true;
 }
 
 static bool open_local(struct pass *pass, struct err *err)
@@ -153,6 +157,15 @@ static bool open_local(struct pass *pass, struct err *err)
  * the only way not to fetch everything again is to delete it. */
 static bool without_uids(struct pass *pass, uint64_t *last_r, struct err *err)
 {
+	if (pass->env->options.baseline)
+		return err_set(err, ERR_CONFIG, "the server does not know "
+			"UIDL, so its messages cannot be marked as seen");
+	if (ledger_has_uids(pass->ledger)
+	    && !pass->env->options.accept_new_state)
+		return err_set(err, ERR_RETRY, "the server refused UIDL, which "
+			"it knew before, so old messages cannot be told from "
+			"new ones now. If it has given up UIDL for good, run "
+			"postrider fetch --accept-new-state once");
 	if (pass->account->keep.kind == KEEP_NEVER)
 		return true;
 	if (client_last(pass->client, last_r, err))

@@ -144,6 +144,10 @@ static struct ledger_entry *match_lost(const struct plan *plan,
 {
 	size_t i = first_lost(plan, m->listed->size);
 
+	/* Without a sign that it has renumbered, only what is the same in
+	 * every respect is taken for the same. */
+	if (!plan->renumbered)
+		same = identity_identical;
 	for (; i < plan->lost_count
 	     && plan->lost[i]->listed == m->listed->size; i++)
 		if (candidate(plan->lost[i])
@@ -194,8 +198,9 @@ bool plan_recognise(struct plan *plan, struct plan_message *m,
 
 static bool is_lost(const struct ledger_entry *e)
 {
-	return !e->claimed && (e->state == LEDGER_DELIVERED
-		|| e->state == LEDGER_DELETING || e->state == LEDGER_BASELINE);
+	return !e->claimed && e->uid_len != 0 && (e->state == LEDGER_INTENT
+		|| e->state == LEDGER_DELIVERED || e->state == LEDGER_DELETING
+		|| e->state == LEDGER_BASELINE);
 }
 
 static void collect_lost(struct plan *plan, struct arena *arena)
@@ -214,38 +219,36 @@ static void collect_lost(struct plan *plan, struct arena *arena)
 			by_size);
 }
 
-/* Has the server given its messages new UIDs? Then each new message that may
- * be an old one is checked. */
+static bool may_be_lost(const struct plan *plan, const struct plan_message *m)
+{
+	return (m->action == PLAN_FETCH || m->action == PLAN_CHECK)
+		&& first_lost(plan, m->listed->size) < plan->lost_count;
+}
+
+/* Has the server given its messages new UIDs? Not one is known, or many new
+ * ones have the sizes of missing ones, or it was seen to do so before. */
 static void find_renumbered(struct plan *plan, struct arena *arena)
 {
-	struct plan_message *m;
 	size_t i, fresh = 0, known = 0, alike = 0;
 
 	for (i = 0; i < plan->count; i++) {
-		fresh += plan->messages[i].action == PLAN_FETCH;
+		fresh += plan->messages[i].action == PLAN_FETCH
+			|| plan->messages[i].action == PLAN_CHECK;
 		known += plan->messages[i].entry != NULL;
 	}
-	/* In a small maildrop, all of it must have changed. */
-	if (fresh == 0 || (known != 0 && fresh < RENUMBERED_FROM))
+	if (fresh == 0)
 		return;
 	collect_lost(plan, arena);
-	for (i = 0; i < plan->count; i++) {
-		m = &plan->messages[i];
-		if (m->action == PLAN_FETCH && first_lost(plan,
-			m->listed->size) < plan->lost_count)
-			alike++;
-	}
-	if (alike == 0 || alike * 2 < fresh
-	    || (known != 0 && alike < RENUMBERED_FROM)) {
-		plan->lost_count = 0;
+	for (i = 0; i < plan->count; i++)
+		alike += may_be_lost(plan, &plan->messages[i]);
+	plan->renumbered = alike != 0 && (known == 0
+		|| alike >= RENUMBERED_FROM || ledger_has_moved(plan->ledger));
+	if (!plan->renumbered)
 		return;
-	}
-	for (i = 0; i < plan->count; i++) {
-		m = &plan->messages[i];
-		if (m->action == PLAN_FETCH && first_lost(plan,
-			m->listed->size) < plan->lost_count)
-			m->action = PLAN_CHECK;
-	}
+	/* A header costs less than a message. */
+	for (i = 0; i < plan->count; i++)
+		if (may_be_lost(plan, &plan->messages[i]))
+			plan->messages[i].action = PLAN_CHECK;
 }
 
 void plan_make(struct plan *plan_r, const struct listing *listing,

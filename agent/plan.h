@@ -15,9 +15,10 @@
  * servers let a sender choose the UID, so before a message of an earlier pass
  * is deleted, and whenever UID and size do not settle it, its header decides
  * (TOP); where that is not possible, its content does (RETR, then compared).
- * When many new messages have the sizes of known ones that are missing, the
- * server has probably given new UIDs to all: then header and content decide
- * across UIDs.
+ * When no message is known by its UID, or many new ones have the sizes of
+ * known ones that are missing, the server has probably given out new UIDs:
+ * then header or content decide across UIDs. Without such a sign header and
+ * content must both agree.
  */
 
 enum plan_action {
@@ -45,7 +46,8 @@ struct plan {
 	const struct account *account;
 	struct ledger *ledger;
 	int64_t now;
-	/* The server has renumbered: entries nobody claims, by size. */
+	bool renumbered;		/* the server has given out new UIDs */
+	/* Entries that no listed message claims by its UID, by size. */
 	struct ledger_entry **lost;
 	size_t lost_count;
 };

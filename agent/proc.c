@@ -27,12 +27,13 @@ void proc_init(struct proc *proc, const struct account *account)
 bool proc_start(struct proc *proc, const struct session_options *session,
 	const struct pass_options *options, const int *foreign, struct err *err)
 {
-	struct worker_start start = { *session, *options, -1, foreign };
+	struct worker_start start = { *session, *options, -1, -1, foreign };
 	int fds[2];
 
 	if (!chan_pair(fds, err))
 		return false;
 	start.session.account = proc->account;
+	start.parent_chan = fds[0];
 	start.chan = fds[1];
 	proc->pid = spawn_worker(worker_main, &start, err);
 	close(fds[1]);

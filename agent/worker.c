@@ -100,6 +100,8 @@ static void own_signals(void)
 	sigaction(SIGINT, &ignore, NULL);
 	sigaction(SIGHUP, &ignore, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
+	/* A limit on file sizes is an error of write(), as a full disk is. */
+	sigaction(SIGXFSZ, &ignore, NULL);
 	sigaction(SIGTERM, &dfl, NULL);
 	sigaction(SIGCHLD, &dfl, NULL);
 }
@@ -132,6 +134,7 @@ int worker_main(void *arg)
 	struct err err = ERR_INIT;
 	const int *fd;
 
+	close(start->parent_chan);
 	for (fd = start->foreign; *fd != -1; fd++)
 		close(*fd);
 	own_signals();

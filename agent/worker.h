@@ -13,6 +13,8 @@ struct worker_start {
 	struct session_options session;	/* stop_fd is filled in */
 	struct pass_options options;
 	int chan;			/* the worker's end */
+	int parent_chan;		/* the other end, closed here: else the
+					 * parent's death would go unnoticed */
 	/* The parent's descriptors that must not live on here; -1 ends. */
 	const int *foreign;
 };

@@ -171,6 +171,12 @@ const struct identity *headers_identity(const struct headers *h)
 	return &h->identity;
 }
 
+bool identity_identical(const struct identity *a, const struct identity *b)
+{
+	return identity_same_header(a, b)
+		&& digest_equal(&a->content, &b->content);
+}
+
 struct identity identity_none(void)
 {
 	struct identity none = { .has_header = false };

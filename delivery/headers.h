@@ -36,6 +36,8 @@ const struct identity *headers_identity(const struct headers *h);
 struct identity identity_none(void);
 /* The same message: equal content, or equal header where both have one. */
 bool identity_same(const struct identity *a, const struct identity *b);
+/* Both agree, and it is no accident: there is a Received line. */
+bool identity_identical(const struct identity *a, const struct identity *b);
 /* The same header; false if either has no Received line. */
 bool identity_same_header(const struct identity *a, const struct identity *b);
 

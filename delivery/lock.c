@@ -17,92 +17,159 @@
 
 struct dest_lock {
 	char dotlock[PATH_MAX];
+	char temporary[PATH_MAX];
 	bool has_dotlock;
 	int fd;
 };
 
-/* Our dotlocks hold "PID HOST"; other programs write their pid, 0 or
- * nothing. */
-static bool write_owner(int fd)
-{
-	char host[64] = "", text[96];
-	int n;
+struct owner {
+	long pid;
+	char host[65], tag[33];
+};
 
-	gethostname(host, sizeof(host) - 1);
-	n = snprintf(text, sizeof(text), "%ld %s\n", (long)getpid(), host);
-	return write(fd, text, (size_t)n) == n;
+static void host_name(char *out, size_t cap)
+{
+	if (gethostname(out, cap) < 0)
+		out[0] = '\0';
+	out[cap - 1] = '\0';
 }
 
-/* Is the process that made this dotlock known to be gone? */
-static bool owner_is_dead(int fd, bool *ours_r)
+static bool write_owner(const char *path, const char *tag, struct err *err)
 {
-	char host[64] = "", text[96] = "", owner_host[65] = "";
-	long pid = 0;
+	char host[64], text[160];
+	int fd, n;
+	bool ok;
 
-	*ours_r = false;
-	gethostname(host, sizeof(host) - 1);
-	if (pread(fd, text, sizeof(text) - 1, 0) <= 0)
-		return false;
-	if (sscanf(text, "%ld %64s", &pid, owner_host) < 1 || pid <= 1)
-		return false;
-	*ours_r = strcmp(host, owner_host) == 0;
-	return kill((pid_t)pid, 0) < 0 && errno == ESRCH;
+	host_name(host, sizeof(host));
+	n = snprintf(text, sizeof(text), "%ld %s %s\n", (long)getpid(), host,
+		tag);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+		0644);
+	if (fd < 0)
+		return err_sys(err, errno, "cannot make %s", path);
+	ok = write(fd, text, (size_t)n) == n;
+	if (!ok)
+		err_sys(err, errno, "cannot write %s", path);
+	close(fd);
+	return ok;
 }
 
-/* A dotlock of ours whose process is dead goes at once, a foreign one after
- * five minutes. The mbox is protected by fcntl as well, so a race between
- * two processes that both break it costs nothing. */
-static void break_if_stale(const char *path)
+/* Other programs write their pid, 0 or nothing. */
+static void read_owner(int fd, struct owner *owner)
 {
+	char text[160] = "";
+
+	memset(owner, 0, sizeof(*owner));
+	if (pread(fd, text, sizeof(text) - 1, 0) > 0)
+		sscanf(text, "%ld %64s %32s", &owner->pid, owner->host,
+			owner->tag);
+}
+
+/* Ours from a pass that was killed; another postrider's on this host whose
+ * process is dead; anybody's that is five minutes old. */
+static bool is_stale(const struct owner *owner, const char *tag, time_t made)
+{
+	char host[64];
+
+	host_name(host, sizeof(host));
+	if (strcmp(owner->tag, tag) == 0)
+		return true;
+	if (owner->tag[0] != '\0' && strcmp(owner->host, host) == 0
+	    && owner->pid > 1 && kill((pid_t)owner->pid, 0) < 0
+	    && errno == ESRCH)
+		return true;
+	return clock_wall() - made > LIMIT_DOTLOCK_STALE_S;
+}
+
+/* The mbox is protected by fcntl as well, so a race between two processes
+ * that both break a lock costs nothing. */
+static void break_if_stale(const char *path, const char *tag)
+{
+	struct owner owner;
 	struct stat st, now;
-	bool ours, dead;
-	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0)
 		return;
-	dead = owner_is_dead(fd, &ours);
+	read_owner(fd, &owner);
 	if (fstat(fd, &st) == 0 && stat(path, &now) == 0
-	    && st.st_ino == now.st_ino && dead
-	    && (ours || clock_wall() - st.st_mtime > LIMIT_DOTLOCK_STALE_S)) {
-		log_warn("removing the stale lock %s: its owner is gone", path);
+	    && st.st_ino == now.st_ino && is_stale(&owner, tag, st.st_mtime)) {
+		log_info("removing the stale lock %s", path);
 		unlink(path);
 	}
 	close(fd);
 }
 
-static bool take_dotlock(struct dest_lock *lock, clock_ms deadline,
-	struct err *err)
+void lock_clean(const char *path, const char *tag)
 {
-	bool written;
+	char name[PATH_MAX];
+	struct owner owner;
 	int fd;
 
-	for (;;) {
-		fd = open(lock->dotlock, O_WRONLY | O_CREAT | O_EXCL
-			| O_NOFOLLOW | O_CLOEXEC, 0644);
-		if (fd >= 0)
-			break;
-		if (errno == EACCES || errno == EROFS || errno == EPERM) {
-			/* /var/mail of a system without sticky bit: readers
-			 * there rely on fcntl. */
-			log_debug("cannot make %s: %s; locking with fcntl "
-				"only", lock->dotlock, strerror(errno));
-			return true;
-		}
+	snprintf(name, sizeof(name), "%s.lock.%s", path, tag);
+	unlink(name);
+	snprintf(name, sizeof(name), "%s.lock", path);
+	fd = open(name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return;
+	read_owner(fd, &owner);
+	if (strcmp(owner.tag, tag) == 0)
+		unlink(name);
+	close(fd);
+}
+
+/* File systems without hard links get the lock in two steps. */
+static bool link_or_create(const struct dest_lock *lock)
+{
+	int fd;
+
+	if (link(lock->temporary, lock->dotlock) == 0)
+		return true;
+	if (errno == EEXIST)
+		return false;
+	fd = open(lock->dotlock, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
+		| O_CLOEXEC, 0644);
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
+static bool wait_for_dotlock(struct dest_lock *lock, const char *tag,
+	clock_ms deadline, struct err *err)
+{
+	while (!link_or_create(lock)) {
 		if (errno != EEXIST)
 			return err_sys(err, errno, "cannot make %s",
 				lock->dotlock);
-		break_if_stale(lock->dotlock);
+		break_if_stale(lock->dotlock, tag);
 		if (clock_left(deadline) == 0)
 			return err_set(err, ERR_RETRY, "another program keeps "
 				"the lock %s", lock->dotlock);
 		clock_sleep(50);
 	}
 	lock->has_dotlock = true;
-	written = write_owner(fd);
-	close(fd);
-	if (written)
+	return true;
+}
+
+static bool take_dotlock(struct dest_lock *lock, const char *tag,
+	clock_ms deadline, struct err *err)
+{
+	bool ok;
+
+	if (!write_owner(lock->temporary, tag, err)) {
+		if (err->sys != EACCES && err->sys != EROFS
+		    && err->sys != EPERM)
+			return false;
+		/* /var/mail of a system without sticky bit: readers there
+		 * rely on fcntl. */
+		log_debug("%s; locking with fcntl only", err->text);
+		err_clear(err);
 		return true;
-	return err_sys(err, errno, "cannot write %s", lock->dotlock);
+	}
+	ok = wait_for_dotlock(lock, tag, deadline, err);
+	unlink(lock->temporary);
+	return ok;
 }
 
 static bool take_fcntl(struct dest_lock *lock, const char *path,
@@ -158,12 +225,12 @@ static int open_mbox(const char *path, bool *created_r, struct err *err)
 }
 
 static bool take_both(struct dest_lock *lock, const char *path,
-	bool *created_r, struct err *err)
+	const char *tag, bool *created_r, struct err *err)
 {
 	clock_ms deadline = clock_after(LIMIT_MBOX_LOCK_MS);
 	bool same = false;
 
-	if (!take_dotlock(lock, deadline, err))
+	if (!take_dotlock(lock, tag, deadline, err))
 		return false;
 	while (!same) {
 		if (lock->fd >= 0)
@@ -179,20 +246,22 @@ static bool take_both(struct dest_lock *lock, const char *path,
 	return true;
 }
 
-struct dest_lock *lock_mbox(const char *path, bool *created_r,
-	struct err *err)
+struct dest_lock *lock_mbox(const char *path, const char *tag,
+	bool *created_r, struct err *err)
 {
 	struct dest_lock *lock = mem_grow(NULL, 1, sizeof(*lock));
+	size_t cap = sizeof(lock->temporary);
 
 	lock->fd = -1;
 	lock->has_dotlock = false;
-	if ((size_t)snprintf(lock->dotlock, sizeof(lock->dotlock), "%s.lock",
-		path) >= sizeof(lock->dotlock)) {
+	if ((size_t)snprintf(lock->temporary, cap, "%s.lock.%s", path, tag)
+	    >= cap) {
 		err_sys(err, ENAMETOOLONG, "%s", path);
 		free(lock);
 		return NULL;
 	}
-	if (take_both(lock, path, created_r, err))
+	snprintf(lock->dotlock, sizeof(lock->dotlock), "%s.lock", path);
+	if (take_both(lock, path, tag, created_r, err))
 		return lock;
 	lock_release(lock);
 	return NULL;

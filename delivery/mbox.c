@@ -33,6 +33,7 @@ static bool mbox_open(struct dest *dest, struct err *err)
 
 	(void)err;
 	dest->chain = filter_new(&options);
+	lock_clean(dest->path, dest->env->tag);
 	return true;
 }
 
@@ -82,7 +83,7 @@ static bool lock_file(struct dest *dest, struct err *err)
 {
 	bool created;
 
-	dest->lock = lock_mbox(dest->path, &created, err);
+	dest->lock = lock_mbox(dest->path, dest->env->tag, &created, err);
 	return dest->lock != NULL && (!created || sync_new(dest, err));
 }
 

@@ -62,7 +62,7 @@ struct sasl *sasl_new(const char *mechanism, const char *user,
 /* "i=4096" in a SCRAM challenge. */
 static bool modest(const char *challenge)
 {
-	char *text = NULL, *i;
+	char *text = NULL, *i, *comma;
 	uint64_t count = 0;
 	size_t len = 0;
 	bool ok = true;
@@ -72,8 +72,11 @@ static bool modest(const char *challenge)
 		return true;	/* gsasl_step64() says it better */
 	i = memmem(text, len, ",i=", 3);
 	if (i != NULL) {
+		/* It has a length, but no NUL at its end. */
 		i += 3;
-		ok = num_u64(i, strcspn(i, ","), MOST_ITERATIONS, &count);
+		comma = memchr(i, ',', len - (size_t)(i - text));
+		ok = num_u64(i, comma != NULL ? (size_t)(comma - i)
+			: len - (size_t)(i - text), MOST_ITERATIONS, &count);
 	}
 	gsasl_free(text);
 	return ok;

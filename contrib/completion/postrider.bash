@@ -20,7 +20,7 @@ _postrider_accounts() {
 
 _postrider() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-	local config='' command='' i
+	local config='' command='' own='' i
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
@@ -33,11 +33,16 @@ _postrider() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		compopt -o filenames 2>/dev/null
 	elif [[ $word == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "-c --config -v --verbose -q
-			--quiet --trace -h --help --version" -- "$word")
+		case $command in
+		fetch) own="--baseline --accept-new-state" ;;
+		check) own="--state" ;;
+		esac
+		mapfile -t COMPREPLY < <(compgen -W "$own -c --config -v --verbose
+			-q --quiet --trace -h --help --version" -- "$word")
 	elif [[ -z $command ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "fetch check probe talk" -- "$word")
-	elif [[ $command == fetch || $before == probe || $before == talk ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "fetch check probe talk status" \
+			-- "$word")
+	elif [[ $command == @(fetch|status) || $before == @(probe|talk) ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_postrider_accounts "$config")" \
 			-- "$word")
 	elif [[ $command == talk ]]; then

@@ -19,9 +19,11 @@ import time
 from harness import agent, corpus, popd, readers, tap, trace, wire
 
 MESSAGES = corpus.generate(12, seed=11)[4:9] + corpus.simple(1)
-CALLS = ("openat", "write", "pwrite64", "fsync", "fdatasync", "sync_file_range",
+CALLS = ("write", "pwrite64", "fsync", "fdatasync", "sync_file_range",
          "renameat2", "renameat", "mkdirat", "unlinkat", "unlink", "ftruncate", "sendmsg",
          "clone", "wait4")
+# The delivery program makes these too, and must not die after it has delivered.
+ITS_OWN = {"write", "renameat2", "wait4"}
 MDA = "#!/bin/sh\ncat > \"$0.$$.new\" && mv \"$0.$$.new\" \"$0.got.$$\"\n"
 PATIENCE = 30
 SEED = 20260102
@@ -68,8 +70,9 @@ class Fetch:
     def killed(self, call, number):
         """Fetch, killed at the NUMBERth CALL; say whether it came to that."""
         self.one.prefix = trace.killer(call, number)
-        result = self.one.fetch()
+        result = self.one.fetch(limit=2 * PATIENCE)
         self.one.prefix = []
+        tap.check(result.seconds < 2 * PATIENCE, "a process that was left alone does not end")
         return result.status != 0
 
     def settle(self):
@@ -97,8 +100,8 @@ class Fetch:
 def play(way, keep, *points):
     """Crash at each of POINTS in turn, recover, check; give the crashes."""
     with Fetch(way, keep) as fetch:
-        crashes = sum(fetch.killed(*point) for point in points)
         try:
+            crashes = sum(fetch.killed(*point) for point in points)
             fetch.settle()
             fetch.settle()
             fetch.check(crashes)
@@ -107,10 +110,15 @@ def play(way, keep, *points):
         return crashes
 
 
+def kinds(way, calls):
+    """Those of CALLS at which only postrider is killed."""
+    return [call for call in calls if way != "pipe" or call not in ITS_OWN]
+
+
 def sweep(way):
     """Kill at every call of every kind; the number of crashes."""
     total = 0
-    for call in CALLS:
+    for call in kinds(way, CALLS):
         for number in itertools.count(1):
             if not play(way, bool(number % 3 == 0), (call, number)):
                 break
@@ -121,16 +129,17 @@ def sweep(way):
 def sample(way, count):
     """Kill a fetch, and then kill its recovery, at COUNT random pairs of calls."""
     rng = random.Random(SEED)
-    first = ("fsync", "fdatasync", "renameat2", "write", "sendmsg", "unlinkat")
+    first = kinds(way, ("fsync", "fdatasync", "renameat2", "write", "sendmsg", "unlinkat"))
+    then = kinds(way, CALLS)
     return sum(play(way, rng.random() < 0.3, (rng.choice(first), rng.randint(1, 12)),
-                    (rng.choice(CALLS), rng.randint(1, 12))) for _ in range(count))
+                    (rng.choice(then), rng.randint(1, 12))) for _ in range(count))
 
 
 def both(work, *args):
     """WORK for every way of delivery, on two processors; a TAP diagnostic."""
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         jobs = {way: pool.submit(work, way, *args) for way in WAYS}
-    tap.diag("crashes: %s" % {way: job.result() for way, job in jobs.items()})
+    tap.each(jobs, lambda way: tap.diag("%s: %d crashes" % (way, jobs[way].result())))
 
 
 WIRED = []
@@ -152,7 +161,7 @@ def every_call(_env):
 
 @tap.case("killed again while it recovers: nothing lost, nothing twice")
 def again(_env):
-    both(sample, int(os.environ.get("E2E_CRASHES", "60")))
+    both(sample, int(os.environ.get("E2E_CRASHES", "25")))
 
 
 if __name__ == "__main__":

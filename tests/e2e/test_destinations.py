@@ -1,10 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A destination that cannot take a message leaves it on the server, whole.
-
-That holds for a Maildir or mbox that cannot be written and for every way in
-which a delivery program can end but one: exit status 0.
-"""
+"""A Maildir or mbox that cannot be written leaves the mail on the server, whole."""
 
 import fcntl
 import os
@@ -12,16 +8,8 @@ import pwd
 import re
 import signal
 
-from harness import agent, corpus, popd, procs, readers, tap, wire
+from harness import agent, popd, procs, readers, tap, wire
 from harness.scene import MESSAGES, WANTED, fetching, told, world
-
-SCRIPT = """#!/bin/sh
-# Keep what comes in, then end as the file "how" says.
-cat > "$0.in.$$"
-. "$0.how"
-mv "$0.in.$$" "$0.got.$$"
-"""
-
 
 def kept(one, server, result, *patterns):
     """The run failed clearly, and every message is still on the server."""
@@ -114,84 +102,6 @@ def file_size(_env):
             one.prefix = []
             one.fetch_ok()
             tap.equal(server.held(), [], "left on the server")
-
-
-def piping(one, server, how):
-    """Deliver through a program that ends as the line HOW of shell says."""
-    for name, text in (("mda", SCRIPT), ("mda.how", how + "\n")):
-        with open(one.path(name), "w") as file:
-            file.write(text)
-        os.chmod(one.path(name), 0o755)
-    one.configure({"box": server.account({"pipe": [one.path("mda")]}, keep=False)})
-
-
-def piped(one):
-    """What the program took and reported as delivered."""
-    got = []
-    for name in os.listdir(one.home):
-        if name.startswith("mda.got."):
-            with open(one.path(name), "rb") as file:
-                got.append(file.read())
-    return got
-
-
-ENDS = (("exit 1", r"\b1\b"), ("exit 75", r"\b75\b"), ("exit 73", r"\b73\b"),
-        ("exit 67", r"\b67\b"), ("exit 99", r"\b99\b"), ("exit 127", r"\b127\b"),
-        ("kill -9 $$", r"signal|killed"), ("kill -TERM $$", r"signal|terminated"),
-        ("echo why not >&2; exit 77", r"why not"))
-
-
-@tap.case("a delivery program that ends with anything but 0 leaves the mail on the server")
-def mda_fails(_env):
-    def play(end):
-        how, pattern = end
-        with fetching(messages=MESSAGES[:2]) as (one, server):
-            piping(one, server, how)
-            result = one.fetch()
-            tap.check(result.status != 0, "exit status 0", result)
-            tap.check(re.search(pattern, result.err, re.IGNORECASE), "not told", result)
-            tap.equal(len(server.held()), 2, "messages on the server")
-            tap.equal(server.count("DELE"), 0, "DELE commands")
-    tap.each(ENDS, play)
-
-
-@tap.case("a delivery program that is not there leaves the mail on the server")
-def mda_missing(_env):
-    with fetching() as (one, server):
-        one.configure({"box": server.account({"pipe": ["/nonexistent/mda"]}, keep=False)})
-        result = one.fetch()
-        tap.check(result.status != 0, "exit status 0", result)
-        tap.check("/nonexistent/mda" in result.err, "not named", result)
-        tap.equal(len(server.held()), len(MESSAGES), "messages on the server")
-
-
-@tap.case("a delivery program that is repaired gets the message, byte for byte")
-def mda_repaired(_env):
-    messages = corpus.generate(30)
-    with fetching(messages=messages) as (one, server):
-        wanted = wire.digests(server.served())
-        piping(one, server, "exit 75")
-        one.expect(75, "fetch")
-        piping(one, server, "true")
-        procs.wait_until(lambda: one.fetch().status == 0 and not server.held(), 60,
-                         "a fetch that delivers what was deferred")
-        tap.equal(wire.digests(piped(one)), wanted, "what was delivered")
-
-
-@tap.case("a delivery program runs without a shell, in an environment of few words")
-def mda_environment(_env):
-    with fetching(messages=MESSAGES[:1]) as (one, server):
-        piping(one, server, "env > \"$0.env\"; echo \"$*\" > \"$0.args\"")
-        odd = ["$(touch x)", ";", "`x`", "a b"]
-        one.configure({"box": server.account({"pipe": [one.path("mda")] + odd})})
-        one.env["UNRELATED"] = "1"
-        one.fetch_ok()
-        with open(one.path("mda.args")) as file:
-            tap.equal(file.read(), " ".join(odd) + "\n", "arguments")
-        with open(one.path("mda.env")) as file:
-            names = {line.split("=")[0] for line in file}
-        tap.check("UNRELATED" not in names, "our environment was inherited", names)
-        tap.check({"HOME", "PATH"} <= names, "HOME or PATH is missing", names)
 
 
 @tap.case("a stop signal ends a fetch cleanly: nothing lost, nothing twice")

@@ -8,7 +8,7 @@ what was sent to it.
 
 import socket
 
-from harness import agent, procs, tap
+from harness import agent, procs, readers, tap
 from harness.scene import MESSAGES, QUICK, all_there, fetching, nothing_lost, told, world
 
 
@@ -113,6 +113,25 @@ def broken_lines(_env):
             nothing_lost(one, server)
             all_there(one, server)
     tap.each(LOST_LINES, play)
+
+
+@tap.case("a message that the server will not give is left there; the others come")
+def refused_message(_env):
+    with fetching('on RETR 3 err "cannot read it"') as (one, server):
+        result = one.fetch()
+        told(result, result.status, "cannot read it")
+        tap.equal(len(readers.maildir(one.path("Mail"))), len(MESSAGES) - 1, "delivered")
+        tap.equal(len(server.held()), 1, "left on the server")
+        nothing_lost(one, server)
+
+
+@tap.case("a message at which the line always breaks does not hold back those before it")
+def poison(_env):
+    with fetching("on RETR 3 cut 100") as (one, server):
+        told(one.fetch(), 75, "box")
+        one.fetch()
+        tap.equal(len(readers.maildir(one.path("Mail"))), 2, "messages delivered")
+        nothing_lost(one, server)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ class Dovecot:
         self.process = None
         self.users = set()
         self.driver = driver
+        self.mechanisms = "plain"
         self._identities()
 
     def _identities(self):

@@ -28,6 +28,8 @@ service anvil {{
 service auth {{
   client_limit = 2000
 }}
+auth_mechanisms = {mechanisms}
+auth_failure_delay = 0
 service pop3-login {{
   chroot =
   service_count = 0

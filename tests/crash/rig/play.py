@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One place: the run with the fault, the clean runs, the verdict."""
+
+import os
+import re
+from dataclasses import dataclass, field
+
+from . import crew, oracle, scenario
+
+CLEAN_RUNS = 3
+# What our own code may say at the end (sysexits.h); anything else is a crash.
+CODES = (0, 69, 70, 71, 73, 74, 75, 76, 77, 78)
+_DIED = re.compile(r"killed by signal (4|5|6|7|8|11)\b|Sanitizer|double free|corrupted")
+
+
+@dataclass
+class Verdict:
+    """What came of one place."""
+
+    place: object
+    hit: bool = True
+    wrong: dict = field(default_factory=dict)       # word: complaints
+    runs: list = field(default_factory=list)        # (what, status, errors)
+    seconds: float = 0.0
+
+    def blame(self, word, text):
+        """Complain."""
+        self.wrong.setdefault(word, []).append(text)
+
+
+def _note(verdict, what, run):
+    verdict.runs.append((what, run.status, run.errors))
+    verdict.seconds += run.seconds
+    if run.stuck:
+        verdict.blame("stuck", "%s did not end within %.0f s" % (what, run.seconds))
+    died = _DIED.search(run.errors)
+    if (died or (run.code is not None and run.code not in CODES)
+            or run.signal not in (None, 9)):
+        verdict.blame("crashed", "%s: status %d: %s" % (what, run.status,
+                                                        died and died.group(0)))
+
+
+def _faulty(verdict, w, scene, fault, what):
+    flags = ["fast-sleep"] if not fault.kills else []
+    flags += ["mda"] if scene.mda else []
+    w.shim.order(**fault.orders(), flags=flags, clock_step=scene.clock_step)
+    _note(verdict, what, w.run(shim=True))
+    return bool(w.shim.counts()["hits"])
+
+
+def _take(w, scene):
+    """A mail reader: looks at everything, keeps half of it, deletes the rest."""
+    taken = []
+    texts = {text: serial for serial, text in scene.texts.items()}
+    folder = w.path("mail")
+    for name in sorted(os.listdir(folder + "/new")) if os.path.isdir(folder + "/new") else ():
+        with open("%s/new/%s" % (folder, name), "rb") as file:
+            serial = texts.get(file.read(), 0)
+        if serial % 2:
+            os.rename("%s/new/%s" % (folder, name), "%s/cur/%s:2,S" % (folder, name))
+        else:
+            os.unlink("%s/new/%s" % (folder, name))
+            taken.append(serial)
+    return taken
+
+
+def _clean(verdict, w):
+    """Clean runs until nothing changes, at most CLEAN_RUNS."""
+    before = None
+    for number in range(1, CLEAN_RUNS + 1):
+        run = w.run()
+        _note(verdict, "clean run %d" % number, run)
+        after = oracle.picture(w)
+        if run.stuck or (run.code == 0 and after == before):
+            return
+        before = after
+    if run.code != 0:
+        verdict.blame("stuck", "clean run %d: status %d: %s" % (number, run.status,
+                                                               run.errors.strip()[-300:]))
+
+
+def play(place):
+    """Play one place in the world of this process."""
+    w, scene = crew.own(), scenario.ALL[place.scenario]
+    verdict = Verdict(place)
+    scene.start(w, crew.before(place.scenario))
+    w.configure(scene)
+    taken = []
+    for number, fault in enumerate(place.faults, 1):
+        hit = _faulty(verdict, w, scene, fault, "run %d" % number)
+        verdict.hit = verdict.hit and hit
+        for word, texts in oracle.judge_moment(w, scene).items():
+            verdict.wrong.setdefault(word, []).extend(texts)
+        if place.reader:
+            taken += _take(w, scene)
+    _clean(verdict, w)
+    for word, texts in oracle.judge(w, scene, place.crashes, taken).items():
+        verdict.wrong.setdefault(word, []).extend(texts)
+    return verdict
+
+
+def baseline(name, kinds, flags=()):
+    """A run of a scenario in which nothing goes wrong: its verdict, the calls
+    it made, and how many were counted."""
+    w, scene = crew.own(), scenario.ALL[name]
+    verdict = Verdict(name)
+    scene.start(w, crew.before(name))
+    w.configure(scene)
+    w.shim.order(flags=("log", *flags) + (("mda",) if scene.mda else ()), kinds=kinds,
+                 clock_step=scene.clock_step)
+    _note(verdict, "the run", w.run(shim=True))
+    events, counts = w.shim.log(), w.shim.counts()
+    _clean(verdict, w)
+    for word, texts in oracle.judge(w, scene, 0).items():
+        verdict.wrong.setdefault(word, []).extend(texts)
+    return verdict, events, counts["count"]

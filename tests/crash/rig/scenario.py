@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is fetched into what: the fetches that the faults are put into."""
+
+from dataclasses import dataclass, field, replace
+
+from . import corpus, world
+
+# Each look at the clock costs more than a batch may last, so every message
+# becomes a batch of its own.
+LONE = 250
+
+
+@dataclass
+class Scenario:
+    """One fetch, and what happened before it."""
+
+    name: str
+    kind: str                       # maildir, mbox, pipe or procmail
+    keep: object = True             # True, False, or a duration
+    gzip: bool = False
+    count: int = 8                  # new messages
+    size: int = 900                 # bytes of each
+    old: int = 0                    # messages that an earlier fetch has kept
+    clock_step: int = 0
+    history: int = 0                # passes before this one that only add lines
+    mda_args: str = ""              # for the test's own MDA
+    mda: bool = False               # the shim reaches the MDA, too
+    more: str = ""                  # further keys of the account
+    texts: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        serials = range(1, self.old + self.count + 1)
+        self.texts = {n: corpus.message(n, self.size) for n in serials}
+
+    def deliver(self, w):
+        """The account's `deliver`."""
+        if self.kind == "pipe":
+            return "{pipe: [%s, %s%s]}" % (w.programs["mda"], w.path("out"), self.mda_args)
+        if self.kind == "procmail":
+            return "{pipe: [%s, -p, -t, %s]}" % (w.programs["procmail"], w.folder + "/rc")
+        return "{%s: %s%s}" % (self.kind, w.path("mail"),
+                               ", compress: gzip" if self.gzip else "")
+
+    def old_texts(self):
+        """The messages that are known when the fetch begins."""
+        return {n: t for n, t in self.texts.items() if n <= self.old}
+
+    def prepare(self, w):
+        """Lead a world to the moment before the fetch."""
+        w.clear()
+        _files_of_mda(self, w)
+        if self.old or self.history:
+            w.configure(self, keep=True)
+            w.serve(self.old_texts())
+            _must(w.run(), 0)
+        for _ in range(self.history):
+            _refused_deletion(self, w)
+        w.configure(self)
+        w.serve(self.texts)
+
+    def start(self, w, before):
+        """The same, from the snapshot of a world that was prepared."""
+        w.restore(before)
+        w.serve(self.texts)
+
+
+def _files_of_mda(scenario, w):
+    if scenario.kind == "pipe":
+        import os
+        os.mkdir(w.path("out"))
+    if scenario.kind == "procmail":
+        with open(w.folder + "/rc", "w", encoding="utf-8") as file:
+            file.write("MAILDIR=%s\nLOGFILE=/dev/null\nUMASK=077\n"
+                       "DEFAULT=%s/p$POSTRIDER_ATTEMPT/\n" % (w.home, w.home))
+
+
+def _must(run, code):
+    if run.code != code:
+        raise RuntimeError("a fetch before the test: status %r\n%s" % (run.status, run.errors))
+
+
+def _refused_deletion(scenario, w):
+    """A pass whose deletions the server refuses: more lines for the ledger."""
+    port, w.port = w.port, w.programs["refusing"](w)
+    w.configure(scenario, keep=False)
+    _must(w.run(), 0)
+    w.port = port
+
+
+def _family(kind, gzip=False):
+    name = kind + ("+gzip" if gzip else "")
+    for keep in (False, True):
+        word = "keep" if keep else "delete"
+        base = Scenario("%s-%s-8" % (name, word), kind, keep, gzip)
+        yield base
+        yield replace(base, name="%s-%s-1" % (name, word), count=1)
+        yield replace(base, name="%s-%s-lone" % (name, word), count=3, clock_step=LONE)
+
+
+def _all():
+    for kind, gzip in (("maildir", False), ("mbox", False), ("maildir", True),
+                       ("mbox", True), ("pipe", False), ("procmail", False)):
+        yield from _family(kind, gzip)
+    for kind, gzip in (("maildir", False), ("mbox", False), ("mbox", True)):
+        name = kind + ("+gzip" if gzip else "")
+        yield Scenario(name + "-second", kind, False, gzip, count=3, old=3)
+        yield Scenario(name + "-large", kind, False, gzip, count=2, size=150_000)
+    yield Scenario("pipe-second", "pipe", False, count=2, old=2)
+    yield Scenario("pipe-refuse", "pipe", False, count=2, mda_args=", refuse, '1'")
+    yield Scenario("pipe-shim", "pipe", False, count=2, mda=True)
+    yield Scenario("procmail-shim", "procmail", False, count=2, mda=True)
+    yield Scenario("maildir-two-batches", "maildir", False, count=66, size=600)
+    yield Scenario("mbox-two-batches", "mbox", False, count=66, size=600)
+
+
+ALL = {scenario.name: scenario for scenario in _all()}

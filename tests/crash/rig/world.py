@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One user of postrider: a maildrop, a home, and one run after another.
+
+The paths of a world never change, so a state of it that was taken down (a
+Snapshot) can be set up again at any time: ledgers name absolute paths.
+"""
+
+import os
+import shutil
+import signal
+import stat
+import time
+from dataclasses import dataclass
+
+from . import corpus, shimctl, tools
+
+PATIENCE = float(os.environ.get("CRASH_PATIENCE", "20"))     # seconds; a longer run is stuck
+ACCOUNT = "box"
+
+_CONFIG = """\
+state: %(home)s/state
+accounts:
+  box:
+    host: 127.0.0.1
+    port: %(port)d
+    tls: none
+    accept_plaintext: true
+    user: jane
+    password: secret
+    keep: %(keep)s
+    deliver: %(deliver)s
+%(more)s"""
+
+
+@dataclass
+class Run:
+    """What one run of the program came to."""
+
+    status: int             # as waitpid gives it; -1: it was stuck
+    errors: str
+    seconds: float
+
+    @property
+    def stuck(self):
+        """Whether it had to be ended."""
+        return self.status == -1
+
+    @property
+    def code(self):
+        """Its exit status, or None after a signal."""
+        return os.WEXITSTATUS(self.status) if os.WIFEXITED(self.status) else None
+
+    @property
+    def signal(self):
+        """The signal that ended it, or None."""
+        if self.stuck or not os.WIFSIGNALED(self.status):
+            return None
+        return os.WTERMSIG(self.status)
+
+
+class _Stuck(Exception):
+    pass
+
+
+def _alarm(_number, _frame):
+    raise _Stuck
+
+
+class World:
+    """Folders, configuration and processes of one user."""
+
+    def __init__(self, folder, port, programs):
+        self.folder, self.port, self.programs = folder, port, programs
+        self.home = folder + "/home"
+        self.drop = folder + "/drop"
+        self.source = folder + "/source"
+        self.config = folder + "/config.yaml"
+        self.error_file = folder + "/errors"
+        for path in (self.home, self.drop, self.source):
+            os.makedirs(path, exist_ok=True)
+        self.shim = shimctl.Shim(folder + "/control", programs["shim"])
+        self.env = {"HOME": self.home, "PATH": os.environ.get("PATH", ""),
+                    "LC_ALL": "C", "USER": "jane", "LOGNAME": "jane",
+                    "SHELL": "/bin/sh"}
+        self.texts = {}
+        self.running = None
+        signal.signal(signal.SIGALRM, _alarm)
+        tools.adopt_orphans()
+
+    # ---- the files ----
+
+    def path(self, name):
+        """A path below the home."""
+        return self.home + "/" + name
+
+    def configure(self, scenario, keep=None):
+        """Write the configuration of a scenario."""
+        keep = scenario.keep if keep is None else keep
+        text = _CONFIG % {
+            "home": self.home, "port": self.port,
+            "keep": {True: "true", False: "false"}.get(keep, keep),
+            "deliver": scenario.deliver(self), "more": scenario.more}
+        with open(self.config, "w", encoding="utf-8") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(text)
+
+    def clear(self):
+        """An empty home and an empty maildrop."""
+        shutil.rmtree(self.home)
+        os.mkdir(self.home, 0o700)
+        self.serve({})
+
+    def serve(self, texts):
+        """Make the maildrop hold these messages: serial number to text."""
+        wanted = {corpus.name(serial): serial for serial in texts}
+        for name in self.held_names():
+            if name not in wanted:
+                os.unlink(self.drop + "/" + name)
+        for name, serial in wanted.items():
+            self._link(name, texts[serial])
+
+    def _link(self, name, text):
+        key = (name, len(text))
+        source = "%s/%s.%d" % (self.source, *key)
+        if key not in self.texts:
+            with open(source, "wb") as file:
+                file.write(text)
+            self.texts[key] = text
+        try:
+            os.link(source, self.drop + "/" + name)
+        except FileExistsError:
+            pass
+
+    def held_names(self):
+        """The messages on the server."""
+        return sorted(e for e in os.listdir(self.drop) if e[0] != ".")
+
+    def held(self):
+        """Their serial numbers."""
+        return {int(name[1:]) for name in self.held_names()}
+
+    def restore(self, snapshot):
+        """Set up a home that was taken down."""
+        shutil.rmtree(self.home)
+        os.mkdir(self.home, 0o700)
+        snapshot.put(self.home)
+
+    # ---- the processes ----
+
+    def run(self, shim=False, limit=PATIENCE, env=None):
+        """Run `postrider fetch` until all its processes have ended."""
+        environment = dict(self.env, **(env or {}))
+        if shim:
+            environment.update(self.shim.environment())
+        begin = time.monotonic()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        self.running = os.posix_spawn(
+            self.programs["postrider"],
+            ["postrider", "-c", self.config, "fetch"], environment, setpgroup=0,
+            file_actions=[(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+                          (os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0),
+                          (os.POSIX_SPAWN_OPEN, 2, self.error_file, flags, 0o600)])
+        status = self._wait(self.running, limit)
+        with open(self.error_file, encoding="utf-8", errors="replace") as file:
+            return Run(status, file.read(), time.monotonic() - begin)
+
+    def _wait(self, main, limit):
+        """Wait for the process MAIN and all that it left behind."""
+        signal.setitimer(signal.ITIMER_REAL, limit)
+        status = None
+        try:
+            while True:
+                pid, one = os.waitpid(-1, 0)
+                if pid == main:
+                    status = one
+        except ChildProcessError:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            return status
+        except _Stuck:
+            self._end_all()
+            return -1
+
+    @staticmethod
+    def _end_all():
+        """End every child; those that they leave behind become ours."""
+        while True:
+            with open("/proc/self/task/%d/children" % os.getpid(), "rb") as file:
+                children = [int(pid) for pid in file.read().split()]
+            if not children:
+                return
+            for pid in children:
+                os.kill(pid, signal.SIGKILL)
+            for pid in children:
+                os.waitpid(pid, 0)
+
+    def close(self):
+        """Leave nothing behind."""
+        self.shim.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Snapshot:
+    """A home as it was at one moment."""
+
+    def __init__(self, home):
+        self.folders, self.files = [], []
+        for folder, names, files in os.walk(home):
+            inner = folder[len(home):]
+            for name in names:
+                self.folders.append((inner + "/" + name,
+                                     stat.S_IMODE(os.stat(folder + "/" + name).st_mode)))
+            for name in files:
+                path = folder + "/" + name
+                with open(path, "rb") as file:
+                    self.files.append((inner + "/" + name,
+                                       stat.S_IMODE(os.stat(path).st_mode), file.read()))
+
+    def put(self, home):
+        """Make it again in an empty folder."""
+        for path, mode in self.folders:
+            os.mkdir(home + path, mode)
+        for path, mode, data in self.files:
+            fd = os.open(home + path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            os.write(fd, data)
+            os.close(fd)

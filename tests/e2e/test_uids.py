@@ -1,0 +1,517 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""UIDs that change, return, repeat or look odd, and servers that forget.
+
+A UID is the server's word for a message, and servers break it. Whatever they
+do, each message comes here once, none is deleted that did not come, and what
+should go still goes afterwards.
+"""
+
+import contextlib
+import itertools
+import os
+import re
+
+from harness import corpus, procs, readers, tap, wire
+from harness.scene import fetching, told, world
+
+WITHOUT_TOP = ("--without", "top")
+WITHOUT_UIDL = ("--without", "uidl")
+
+
+def marked(count, seed=1):
+    """Messages that a Received line tells apart without reading them whole."""
+    return corpus.simple(count, seed)
+
+
+def bare(count, seed=1):
+    """Messages without Received: only their content tells them apart."""
+    return [re.sub(rb"^Received:[^\n]*\n", b"", message, flags=re.MULTILINE)
+            for message in corpus.simple(count, seed)]
+
+
+KINDS = {"with Received": marked, "without Received": bare}
+
+
+def label(server, uids):
+    """Give the messages on the server these UIDs, in the order of their names."""
+    with open(server.drop + "/.uids", "wb") as file:
+        for name, uid in zip(server.held(), uids):
+            file.write(name.encode() + b"\t" + uid + b"\n")
+
+
+def fresh(count, generation):
+    """UIDs that no other generation has."""
+    return [b"g%d-%d" % (generation, number) for number in range(count)]
+
+
+def configure(one, server, **keys):
+    """The account `box` with other keys."""
+    one.configure({"box": server.account({"maildir": one.path("Mail")}, **keys)})
+
+
+def here_once(one, messages, what="messages delivered"):
+    """Each of MESSAGES must be here, once, and nothing else."""
+    got, wanted = wire.digests(readers.maildir(one.path("Mail"))), wire.digests(messages)
+    tap.check(not got - wanted, "%s: %d doubled or strange"
+              % (what, sum((got - wanted).values())))
+    tap.check(not wanted - got, "%s: %d missing" % (what, sum((wanted - got).values())))
+
+
+def deletes_all(one, server, messages):
+    """With keep: false everything must go now, without coming twice."""
+    configure(one, server, keep=False)
+    one.fetch_ok()
+    here_once(one, messages, "after keep: false")
+    tap.equal(server.held(), [], "left on the server by keep: false")
+
+
+def deleted_unread(server):
+    """The names of messages that were deleted before they were ever sent."""
+    sent, lost = set(), []
+    for event in server.log():
+        verb, _, rest = event.partition(" ")
+        if verb == "sent":
+            sent.add(rest.split()[0])
+        elif verb == "deleted" and rest not in sent:
+            lost.append(rest)
+    return lost
+
+
+def replace(server, number, message):
+    """Another message under the name, and so the UID, of message NUMBER."""
+    with open("%s/%06d" % (server.drop, number), "wb") as file:
+        file.write(message)
+
+
+def hide(server, names):
+    """The server forgets these messages for a while."""
+    os.makedirs(server.drop + "/.hidden", exist_ok=True)
+    for name in names:
+        os.rename(server.drop + "/" + name, server.drop + "/.hidden/" + name)
+
+
+def show(server):
+    """What was forgotten is there again."""
+    for name in os.listdir(server.drop + "/.hidden"):
+        os.rename(server.drop + "/.hidden/" + name, server.drop + "/" + name)
+
+
+@contextlib.contextmanager
+def ruled(*rules, messages, options=(), **account):
+    """As fetching(), with RULES that set_rules() can replace later."""
+    script = procs.scratch() + "/rules"
+    set_rules(script, *rules)
+    with fetching(messages=messages, options=["--script", script, *options],
+                  **account) as (one, server):
+        yield one, server, script
+
+
+def set_rules(script, *rules):
+    """Replace the fault rules, from the next connection on."""
+    with open(script, "w") as file:
+        file.writelines(rule + "\n" for rule in rules)
+
+
+# All UIDs change at once.
+
+
+@tap.case("all UIDs change at once: nothing comes twice, and deletion still works")
+def renumbered(_env):
+    def play(setting):
+        kind, count, options = setting
+        messages = KINDS[kind](count)
+        with fetching(messages=messages, keep=True, options=options) as (one, server):
+            label(server, fresh(count, 1))
+            one.fetch_ok()
+            for generation in (2, 3):
+                label(server, fresh(count, generation))
+                one.fetch_ok()
+                here_once(one, messages, "after generation %d" % generation)
+            server.forget()
+            one.fetch_ok()
+            tap.equal(server.count("RETR") + server.count("TOP"), 0,
+                      "RETR and TOP once the new UIDs are known")
+            deletes_all(one, server, messages)
+    tap.each(itertools.product(KINDS, (3, 12, 60), ((), WITHOUT_TOP)), play)
+
+
+@tap.case("all UIDs change while new mail comes: the old stays single, the new comes")
+def renumbered_and_new(_env):
+    def play(setting):
+        kind, old, new = setting
+        messages = KINDS[kind](old + new)
+        with fetching(messages=messages[:old], keep=True) as (one, server):
+            label(server, fresh(old, 1))
+            one.fetch_ok()
+            server.put(messages[old:], first=old)
+            label(server, fresh(old + new, 2))
+            one.fetch_ok()
+            here_once(one, messages)
+            deletes_all(one, server, messages)
+    tap.each(itertools.product(KINDS, (12,), (1, 8, 30)), play)
+
+
+@tap.case("all UIDs change and a limit allows only a few messages a pass")
+def renumbered_limited(_env):
+    for kind, make in KINDS.items():
+        messages = make(14)
+        with fetching(messages=messages, keep=True) as (one, server):
+            label(server, fresh(14, 1))
+            one.fetch_ok()
+            label(server, fresh(14, 2))
+            configure(one, server, keep=True, limits={"messages": 5})
+            for _ in range(4):
+                one.fetch_ok()
+                here_once(one, messages, kind)
+            deletes_all(one, server, messages)
+
+
+@tap.case("all UIDs change and the connection breaks while they are compared")
+def renumbered_cut(_env):
+    def play(setting):
+        kind, cut = setting
+        messages = KINDS[kind](14)
+        verb = "TOP" if kind == "with Received" else "RETR"
+        with ruled(messages=messages, keep=True) as (one, server, script):
+            label(server, fresh(14, 1))
+            one.fetch_ok()
+            label(server, fresh(14, 2))
+            set_rules(script, "on %s %d cut 40" % (verb, cut))
+            one.expect(75, "fetch")
+            set_rules(script)
+            one.fetch_ok()
+            here_once(one, messages)
+            deletes_all(one, server, messages)
+    tap.each(itertools.product(KINDS, (1, 6, 13)), play)
+
+
+@tap.case("UIDs that are positions shift by one: nothing lost, nothing twice")
+def shifted(_env):
+    def play(setting):
+        kind, same_size = setting
+        messages = KINDS[kind](20)
+        if same_size:
+            longest = max(map(len, messages))
+            messages = [m + b"x" * (longest - len(m) + 70) + b"\n" for m in messages]
+        with fetching(messages=messages, keep=True) as (one, server):
+            label(server, (b"%d" % n for n in range(20)))
+            one.fetch_ok()
+            os.unlink(server.drop + "/000000")      # by another client
+            new = corpus.simple(1, seed=99)
+            server.put(new, first=50)
+            label(server, (b"%d" % n for n in range(20)))
+            if same_size:
+                new = [new[0] + b"x" * (longest - len(new[0]) + 70) + b"\n"]
+                replace(server, 50, new[0])
+            configure(one, server, keep=False)
+            one.fetch_ok()
+            here_once(one, messages + new)
+            tap.equal(server.held(), [], "left on the server")
+    tap.each(itertools.product(KINDS, (False, True)), play)
+
+
+# A UID comes again with another message.
+
+
+def another(message, same_size):
+    """A different message, of the same size or not."""
+    if not same_size:
+        return corpus.simple(3, seed=77)[2] + b"and more\n" * 9
+    changed = re.sub(rb"(?m)^(Subject: |Received: |Message-ID: <)(.)", rb"\1Z", message)
+    return changed[:-2] + b"Q\n"
+
+
+@tap.case("a UID used again for another message: it comes, and goes only after that")
+def reused(_env):
+    def play(setting):
+        kind, same_size, options = setting
+        messages = KINDS[kind](4)
+        new = another(messages[1], same_size)
+        with fetching(messages=messages, keep=False, options=options) as (one, server):
+            one.fetch_ok()
+            server.forget()
+            replace(server, 1, new)
+            one.fetch_ok()
+            here_once(one, messages + [new])
+            tap.equal(deleted_unread(server), [], "deleted without being fetched")
+            tap.equal(server.held(), [], "left on the server")
+    tap.each(itertools.product(KINDS, (False, True), ((), WITHOUT_TOP)), play)
+
+
+@tap.case("a UID used again after a lost QUIT: the new message is not taken for the old")
+def reused_after_lost_quit(_env):
+    def play(setting):
+        kind, same_size, options = setting
+        messages = KINDS[kind](4)
+        new = another(messages[1], same_size)
+        rule = "on QUIT #1 do-then-close"
+        with fetching(rule, messages=messages, keep=False, options=options) as (one, server):
+            one.expect(75, "fetch")
+            tap.equal(server.held(), [], "left on the server")
+            server.forget()
+            replace(server, 1, new)
+            one.fetch_ok()
+            here_once(one, messages + [new])
+            tap.equal(deleted_unread(server), [], "deleted without being fetched")
+            tap.equal(server.held(), [], "left on the server")
+    tap.each(itertools.product(KINDS, (False, True), ((), WITHOUT_TOP, WITHOUT_UIDL)), play)
+
+
+@tap.case("another message under a kept UID is never deleted unfetched")
+def replaced_while_kept(_env):
+    def play(setting):
+        kind, same_size, options = setting
+        messages = KINDS[kind](4)
+        new = another(messages[1], same_size)
+        with fetching(messages=messages, keep=True, options=options) as (one, server):
+            one.fetch_ok()
+            server.forget()
+            replace(server, 1, new)
+            deletes_all(one, server, messages + [new])
+            unread = deleted_unread(server)
+            tap.check("000001" not in unread, "deleted without being fetched", unread)
+    tap.each(itertools.product(KINDS, (False, True), ((), WITHOUT_TOP)), play)
+
+
+# Odd UIDs.
+
+
+@tap.case("one UID for several messages: each comes once and each can be deleted")
+def doubled(_env):
+    def play(setting):
+        kind, options = setting
+        messages = KINDS[kind](5)
+        messages.append(messages[0])            # the very same message too
+        uids = [b"same", b"same", b"other", b"same", b"same", b"same"]
+        with fetching(messages=messages[:3], keep=True, options=options) as (one, server):
+            label(server, uids)
+            one.fetch_ok()
+            here_once(one, messages[:3])
+            server.put(messages[3:], first=3)
+            label(server, uids)
+            one.fetch_ok()
+            here_once(one, messages, "with three more of them")
+            one.fetch_ok()
+            here_once(one, messages, "after one more fetch")
+            deletes_all(one, server, messages)
+    tap.each(itertools.product(KINDS, ((), WITHOUT_TOP)), play)
+
+
+LONG = b"0123456789abcdef" * 320
+ODD = {
+    "empty": [b""],
+    "two empty": [b"", b""],
+    "70, 1,000 and 1,024 bytes": [LONG[:70], LONG[:1000], LONG[:1024], LONG[:1025]],
+    "5,000 bytes": [LONG[:4999] + b"x", LONG[:4999] + b"y", LONG[:5000]],
+    "blanks": [b"a b", b"a  b", b"a\tb", b"ab"],
+    "percent": [b"%", b"%41", b"A", b"%2541", b"%%", b"%zz", b"%0"],
+    "8 bits": [b"caf\xe9", b"caf\xc3\xa9", b"\xff\xfe", b"\x80"],
+    "control": [b"\x1b[31m", b"\x07", b"a\0b", b"a\0c", b"\x7f", b"a\rb"],
+    "paths": [b"../../x", b"/etc/passwd", b".", b"..", b"-", b"--", b"~", b"$HOME"],
+    "words of the ledger": [b"mark 1", b"gone", b"intent 1 1 x", b"delivered 1 1"],
+}
+
+
+@tap.case("odd UIDs: every message comes once, is known again and can be deleted")
+def odd(_env):
+    def play(name, kind):
+        uids = ODD[name]
+        messages = KINDS[kind](len(uids))
+        with fetching(messages=messages, keep=True) as (one, server):
+            label(server, uids)
+            one.fetch_ok()
+            here_once(one, messages)
+            server.forget()
+            one.fetch_ok()
+            here_once(one, messages, "after a second fetch")
+            if b"" not in uids:
+                tap.equal(server.count("RETR"), 0, "retrieved the second time")
+            one.expect(0, "check", "--state")
+            one.expect(0, "status")
+            litter = [entry for entry in os.listdir(one.home)
+                      if entry not in ("state", "config.yaml", "Mail", "out", "err")]
+            tap.equal(litter, [], "files nobody expects")
+            deletes_all(one, server, messages)
+    tap.each(itertools.product(ODD, KINDS), lambda setting: play(*setting))
+
+
+@tap.case("odd UIDs do no harm to their neighbours in the same listing")
+def odd_together(_env):
+    uids = [uid for group in ODD.values() for uid in group]
+    messages = marked(len(uids))
+    with fetching(messages=messages, keep=True) as (one, server):
+        label(server, uids)
+        for _ in range(2):
+            one.fetch_ok()
+            here_once(one, messages)
+        deletes_all(one, server, messages)
+
+
+# Servers that forget.
+
+
+@tap.case("a server that shows nothing or less for a while: nothing comes twice")
+def forgets(_env):
+    def play(setting):
+        kind, keep, share = setting
+        messages = KINDS[kind](12)
+        with fetching(messages=messages, keep=keep) as (one, server):
+            one.fetch_ok()
+            server.forget()
+            for _ in range(2):
+                hide(server, server.held()[:share])
+                one.fetch_ok()
+                one.fetch_ok()
+                show(server)
+                one.fetch_ok()
+            here_once(one, messages)
+            tap.equal(server.count("RETR"), 0, "retrieved again")
+            tap.equal(len(server.held()), 12, "left on the server")
+            deletes_all(one, server, messages)
+    tap.each(itertools.product(KINDS, (True, "14d"), (12, 6)), play)
+
+
+@tap.case("UIDL or LIST empty for once: nothing comes twice, nothing is lost")
+def lists_nothing(_env):
+    def play(setting):
+        kind, verb, keep = setting
+        messages = KINDS[kind](12)
+        with fetching("on %s #2 ignore" % verb, messages=messages[:6], keep=keep) as (one, server):
+            one.fetch_ok()
+            server.put(messages[6:], first=6)
+            for _ in range(3):
+                one.fetch_ok()
+            here_once(one, messages)
+            tap.equal(deleted_unread(server), [], "deleted without being fetched")
+            deletes_all(one, server, messages)
+    tap.each(itertools.product(KINDS, ("UIDL", "LIST"), (True, False)), play)
+
+
+@tap.case("a server that loses UIDL for a moment after a lost QUIT: nothing comes twice")
+def no_uidl_for_once(_env):
+    for kind, make in KINDS.items():
+        messages = make(6)
+        with ruled("on QUIT close", messages=messages, keep=False) as (one, server, script):
+            one.expect(75, "fetch")
+            set_rules(script, "on UIDL err \"not now\"", "on QUIT close")
+            one.fetch()
+            set_rules(script)
+            one.fetch_ok()
+            one.fetch_ok()
+            here_once(one, messages, kind)
+            tap.equal(server.held(), [], "left on the server")
+
+
+@tap.case("a server that does not delete: nothing comes twice, deletion is tried again")
+def deletes_nothing(_env):
+    def play(setting):
+        kind, rule, options = setting
+        messages = KINDS[kind](6)
+        with ruled(rule, messages=messages, keep=False, options=options) \
+                as (one, server, script):
+            for number in range(4):
+                server.forget()
+                one.fetch_ok()
+                here_once(one, messages, "after fetch %d" % (number + 1))
+                tap.equal(len(server.held()), 6, "on the server")
+                tap.equal(server.count("DELE"), 6, "DELE commands of fetch %d" % (number + 1))
+                if number and kind == "with Received" and not options:
+                    tap.equal(server.count("RETR"), 0, "retrieved again")
+            set_rules(script)
+            one.fetch_ok()
+            here_once(one, messages, "after the deletion")
+            tap.equal(server.held(), [], "left when DELE works")
+    tap.each(itertools.product(KINDS, ("on DELE ignore", "on QUIT ignore",
+                                       "on DELE err \"not today\""), ((), WITHOUT_TOP)), play)
+
+
+LOST = {"deleted, then closed": "do-then-close", "deleted, then reset": "do-then-reset",
+        "closed, nothing deleted": "close", "refused, nothing deleted": "err \"[SYS/TEMP] no\"",
+        "deleted, then silence": "do-then-stall", "silence, nothing deleted": "stall"}
+POOR = ((), WITHOUT_TOP, WITHOUT_UIDL, ("--without", "uidl,top"))
+
+
+@tap.case("QUIT's answer is lost: what was deleted is not missed, what was not is deleted")
+def lost_quit(_env):
+    def play(setting):
+        kind, how, options = setting
+        messages = KINDS[kind](6)
+        with fetching("on QUIT #1 " + LOST[how], messages=messages, keep=False,
+                      options=options, timeouts={"quit": "1s"}) as (one, server):
+            result = one.fetch()
+            tap.check(result.status in (75, 76), "exit status", result)
+            done = "do-" in LOST[how]
+            tap.equal(len(server.held()), 0 if done else 6, "on the server after the first")
+            new = KINDS[kind](2, seed=8)
+            server.put(new, first=10)
+            server.forget()
+            one.fetch_ok()
+            here_once(one, messages + new)
+            tap.equal(server.held(), [], "left on the server")
+            if kind == "with Received" and not options:
+                tap.equal(server.count("RETR"), 2, "retrieved by the second fetch")
+    silent = [how for how in LOST if "silence" in how]     # a second each
+    tap.each([*itertools.product(KINDS, set(LOST) - set(silent), POOR),
+              *itertools.product(["without Received"], silent, ((), WITHOUT_UIDL))], play)
+
+
+@tap.case("QUIT is lost again and again: still nothing comes twice")
+def lost_quits(_env):
+    def play(setting):
+        kind, options = setting
+        messages = KINDS[kind](6)
+        with ruled("on QUIT close", messages=messages, keep=False, options=options) \
+                as (one, server, script):
+            for _ in range(4):
+                one.expect(75, "fetch")
+                here_once(one, messages)
+            set_rules(script)
+            one.fetch_ok()
+            here_once(one, messages, "in the end")
+            tap.equal(server.held(), [], "left on the server")
+    tap.each(itertools.product(KINDS, ((), WITHOUT_TOP, WITHOUT_UIDL)), play)
+
+
+@tap.case("without UIDL, identical messages count: as many as there were, and no fewer")
+def multiset(_env):
+    def play(kind):
+        one_kind = KINDS[kind](3)
+        messages = [one_kind[0]] * 3 + one_kind[1:] + [one_kind[2]]
+        with fetching("on QUIT #1 close", messages=messages, keep=False,
+                      options=WITHOUT_UIDL) as (one, server):
+            one.expect(75, "fetch")
+            here_once(one, messages)
+            more = [one_kind[0]] * 2 + [one_kind[1]]
+            server.put(more, first=20)
+            one.fetch_ok()
+            here_once(one, messages + more, "with three more of them")
+            tap.equal(server.held(), [], "left on the server")
+            server.put(more, first=20)      # what is gone does not count
+            one.fetch_ok()
+            here_once(one, messages + more + more, "and again")
+            tap.equal(server.held(), [], "left on the server in the end")
+    tap.each(KINDS, play)
+
+
+@tap.case("LAST alone: new mail comes, old mail does not, also after a lost QUIT")
+def last_servers(_env):
+    def play(setting):
+        kind, how = setting
+        messages = KINDS[kind](9)
+        options = ["--without", "uidl", "--with", "last"]
+        with fetching("on QUIT #2 " + how, messages=messages[:4], keep=True,
+                      options=options) as (one, server):
+            one.fetch_ok()
+            server.put(messages[4:], first=4)
+            one.fetch()                     # it may say that QUIT went wrong
+            here_once(one, messages)
+            for _ in range(2):
+                one.fetch_ok()
+                here_once(one, messages, "after the lost QUIT")
+            deletes_all(one, server, messages)
+    tap.each(itertools.product(KINDS, ("close", "do-then-close")), play)
+
+
+if __name__ == "__main__":
+    tap.main(world)

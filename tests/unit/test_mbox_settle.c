@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/unit/tap.h"
+
+#include "tests/unit/mbox_help.h"
+
+/*
+ * mbox after a crash: whatever the file looks like, afterwards each message is
+ * in it once and whole, and nobody else's bytes are touched.
+ */
+
+/* The file exactly as if nothing had happened, after one and two settlings. */
+static bool as_if_nothing(bool gzip)
+{
+	return settle(gzip) && scratch_holds("box", crash.whole, crash.len)
+		&& settle(gzip) && scratch_holds("box", crash.whole, crash.len);
+}
+
+static void test_torn(size_t n, size_t head, size_t body, bool gzip)
+{
+	size_t cut, bad = 0, step, first = 0;
+
+	run_batch(n, head, body, gzip);
+	step = (size_t)(crash.len - crash.at[0]) / 150 + 1;
+	for (cut = crash.at[0]; cut <= crash.len; cut += step) {
+		scratch_write("box", crash.whole, cut);
+		if (!as_if_nothing(gzip) && bad++ == 0)
+			first = cut;
+	}
+	tap_ok(bad == 0, "%zu message%s of %zu bytes%s, torn anywhere", n,
+		n == 1 ? "" : "s", body, gzip ? ", compressed" : "");
+	if (bad != 0)
+		tap_note("%zu times, first at %zu of %zu", bad, first,
+			crash.len);
+	end_batch();
+}
+
+/* Zeros from somewhere on: blocks the disk never got. */
+static void test_zeros(size_t n, size_t body, bool gzip)
+{
+	size_t from, to, bad = 0, step;
+	char *copy;
+
+	run_batch(n, HEAD, body, gzip);
+	copy = malloc(crash.len);
+	step = (size_t)(crash.len - crash.at[0]) / 12 + 1;
+	for (from = crash.at[0]; from < crash.len; from += step)
+		for (to = from + 1; to <= crash.len; to += step) {
+			memcpy(copy, crash.whole, crash.len);
+			memset(copy + from, 0, to - from);
+			scratch_write("box", copy, crash.len);
+			bad += !as_if_nothing(gzip);
+			scratch_write("box", copy, to);
+			bad += !as_if_nothing(gzip);
+		}
+	tap_ok(bad == 0, "%zu message%s of %zu bytes%s, zeros anywhere", n,
+		n == 1 ? "" : "s", body, gzip ? ", compressed" : "");
+	free(copy);
+	end_batch();
+}
+
+/* What the file looks like, in pieces: M an older mail, 0 1 2 our messages,
+ * p<n> n bytes of the torn one, z<n> as many zeros, j<n> junk, r its rest, F a
+ * foreign mail, L one that ends as ours do. */
+struct scene {
+	const char *name;
+	size_t head, body;		/* of our messages */
+	size_t torn;			/* which one */
+	const char *pieces;
+	size_t foreign;
+};
+
+#define LARGE 9000
+static const struct scene scenes[] = {
+	{ "whole, and a foreign mail behind", HEAD, 100, 0, "M012F", 1 },
+	{ "nothing of ours, a foreign mail", HEAD, 100, 0, "MF", 1 },
+	{ "one of three, then a foreign mail", HEAD, 100, 0, "M0F", 1 },
+	{ "torn, then a foreign mail", HEAD, 100, 1, "M0p300F", 1 },
+	{ "torn behind its header, then a foreign mail", HEAD, LARGE, 0,
+		"Mp8000F", 1 },
+	{ "torn, then a foreign mail that ends alike", HEAD, LARGE, 0,
+		"Mp8000LF", 1 },
+	{ "zeros, then a foreign mail, before our end", HEAD, LARGE, 0,
+		"Mp4096z4096F", 1 },
+	{ "zeros in it, its end, then a foreign mail", HEAD, LARGE, 2,
+		"M01p4000z400rF", 1 },
+	{ "an old block in it", HEAD, LARGE, 2, "M01p4000j400r", 0 },
+	{ "an old block in it, then a foreign mail", HEAD, LARGE, 2,
+		"M01p4000j400rF", 1 },
+	{ "zeros in one, the next is whole", 100, 2000, 1, "M0p1000z500r2",
+		0 },
+	{ "a reader deleted an older mail", HEAD, 100, 0, "012", 0 },
+	{ "a reader put mail in front", HEAD, 100, 0, "MF012", 1 },
+	{ "a reader deleted one of ours", HEAD, 100, 0, "02", 0 },
+	{ "a reader deleted all", HEAD, 100, 0, "", 0 },
+	{ "a reader deleted all, foreign mail came", HEAD, 100, 0, "F", 1 },
+	{ "a reader sorted them", HEAD, 100, 0, "2M01", 0 },
+};
+
+static size_t put(char *out, const void *bytes, size_t len)
+{
+	memcpy(out, bytes, len);
+	return len;
+}
+
+static size_t put_piece(char *out, const struct scene *s, char what,
+	size_t len, size_t *done)
+{
+	const char *torn = crash.bodies[s->torn] + *done;
+	size_t n;
+
+	switch (what) {
+	case 'M':
+		return put(out, mine, sizeof(mine) - 1);
+	case 'F':
+		return put(out, foreign, sizeof(foreign) - 1);
+	case 'L':
+		n = put(out, "From list\n\n", 11);
+		return n + put(out + n, crash.bodies[0] + crash.body_len[0]
+			- 200, 200);
+	case 'z':
+	case 'j':
+		memset(out, what == 'z' ? 0 : '~', len);
+		*done += len;
+		return len;
+	case 'r':
+		return put(out, torn, crash.body_len[s->torn] - *done);
+	case 'p':
+		*done += len;
+		return put(out, torn, len);
+	}
+	return put(out, crash.bodies[what - '0'], crash.body_len[what - '0']);
+}
+
+static void test_scene(const struct scene *s)
+{
+	const char *p = s->pieces;
+	char *file = malloc(4 * (LARGE + HEAD) + 4096);
+	size_t len = 0, done = 0, n;
+	bool once, twice;
+	char *end;
+
+	run_batch(BATCH, s->head, s->body, false);
+	while (*p != '\0') {
+		char what = *p++;
+
+		n = strtoul(p, &end, 10);
+		if (strchr("pzj", what) != NULL)
+			p = end;
+		len += put_piece(file + len, s, what, n, &done);
+	}
+	scratch_write("box", file, len);
+	once = settle(false) && all_there(s->foreign);
+	twice = settle(false) && all_there(s->foreign);
+	tap_ok(once && twice, "%s", s->name);
+	if (once != twice)
+		tap_note("%s time", once ? "not the second" : "the second");
+	free(file);
+	end_batch();
+}
+
+/* A reader adds lines at the end of the header, as mutt and Dovecot do. */
+static void test_status(size_t head, const char *name)
+{
+	static const char status[] = "Status: RO\nX-UID: 42\n";
+	char *file, *blank;
+	size_t len;
+	bool ok;
+
+	run_batch(1, head, 600, false);
+	file = malloc(crash.len + sizeof(status));
+	memcpy(file, crash.whole, crash.len);
+	blank = strstr(file + crash.at[0], "\n\n") + 1;
+	memmove(blank + strlen(status), blank,
+		crash.len - (size_t)(blank - file));
+	memcpy(blank, status, strlen(status));
+	len = crash.len + strlen(status);
+	scratch_write("box", file + crash.at[0], len - crash.at[0]);
+	ok = settle(false)
+		&& scratch_holds("box", file + crash.at[0], len - crash.at[0]);
+	scratch_write("box", file, len);
+	ok = ok && settle(false) && scratch_holds("box", file, len);
+	tap_ok(ok, "a reader added Status lines to %s", name);
+	free(file);
+	end_batch();
+}
+
+/* Killed before the offset was noted. */
+static void test_no_hint(void)
+{
+	run_batch(2, HEAD, 100, false);
+	crash.items[0].hint[0] = crash.items[1].hint[0] = '\0';
+	scratch_write("box", mine, sizeof(mine) - 1);
+	tap_ok(settle(false) && scratch_holds("box", crash.whole, crash.len),
+		"without a note it is appended");
+	end_batch();
+}
+
+/* A staged file that is not whole has never been appended whole. */
+static void test_void(void)
+{
+	char path[PATH_MAX];
+	struct dest *dest;
+
+	run_batch(2, HEAD, 100, false);
+	scratch_write("box", mine, sizeof(mine) - 1);
+	snprintf(path, sizeof(path), "stage/%s", crash.items[0].name);
+	scratch_write(path, "From", 4);
+	dest = need_dest("mbox", box, false);
+	tap_ok(dest->kind->settle(dest, crash.list, 2, &err)
+		&& crash.items[0].state == ITEM_VOID
+		&& crash.items[1].state == ITEM_DELIVERED,
+		"a staged file that is not whole is void");
+	dest->kind->release(dest, crash.list, 2);
+	dest_close(dest);
+	tap_ok(scratch_count("stage", NULL) == 0 && !scratch_exists("box.lock"),
+		"release clears both away");
+	end_batch();
+}
+
+int main(void)
+{
+	size_t i;
+
+	owner_make("mbox-settle");
+	snprintf(box, sizeof(box), "%s", scratch_path("box"));
+	test_torn(1, 100, 30, false);
+	test_torn(3, HEAD, 100, false);
+	test_torn(2, HEAD, 50000, false);
+	test_torn(3, HEAD, 3000, true);
+	test_zeros(1, 100, false);
+	test_zeros(3, 20000, false);
+	test_zeros(3, 20000, true);
+	for (i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++)
+		test_scene(&scenes[i]);
+	test_status(HEAD, "a long header");
+	test_status(100, "a short header");
+	test_no_hint();
+	test_void();
+	scratch_end();
+	return tap_done();
+}
