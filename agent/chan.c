@@ -19,7 +19,7 @@ union control {
 };
 
 bool chan_send(int chan, const struct chan_packet *packet, int fd,
-	struct err *err)
+	enum chan_wait wait, struct err *err)
 {
 	/* sendmsg() does not change what it sends. */
 	struct iovec iov = { (void *)(uintptr_t)packet, sizeof(*packet) };
@@ -39,7 +39,8 @@ bool chan_send(int chan, const struct chan_packet *packet, int fd,
 		memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
 	}
 	do
-		n = sendmsg(chan, &msg, MSG_NOSIGNAL);
+		n = sendmsg(chan, &msg, MSG_NOSIGNAL
+			| (wait == CHAN_WAIT ? 0 : MSG_DONTWAIT));
 	while (n < 0 && errno == EINTR);
 	if (n == (ssize_t)sizeof(*packet))
 		return true;
@@ -92,18 +93,21 @@ static int take_fd(struct msghdr *msg)
 }
 
 bool chan_recv(int chan, struct chan_packet *packet_r, int *fd_r,
-	struct err *err)
+	enum chan_wait wait, struct err *err)
 {
 	struct iovec iov = { packet_r, sizeof(*packet_r) };
 	union control control;
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
 		.msg_control = control.room,
-		.msg_controllen = fd_r != NULL ? sizeof(control.room) : 0 };
+		/* Room for one descriptor and not, by padding, for two: the
+		 * kernel closes what does not fit. */
+		.msg_controllen = fd_r != NULL ? CMSG_LEN(sizeof(int)) : 0 };
 	ssize_t n;
 	int fd;
 
 	do
-		n = recvmsg(chan, &msg, MSG_CMSG_CLOEXEC);
+		n = recvmsg(chan, &msg, MSG_CMSG_CLOEXEC
+			| (wait == CHAN_WAIT ? 0 : MSG_DONTWAIT));
 	while (n < 0 && errno == EINTR);
 	if (n < 0 && errno != ECONNRESET)
 		return err_sys(err, errno, "channel");

@@ -75,15 +75,20 @@ struct chan_packet {
 /* Two connected ends, close-on-exec. */
 bool chan_pair(int fds[2], struct err *err) MUST_USE;
 
-/* `fd` goes along if it is not -1. Waits while the other end is slow.
- * ERR_STOP if it is gone. */
-bool chan_send(int chan, const struct chan_packet *packet, int fd,
-	struct err *err) MUST_USE;
+/* The parent never waits for a worker: it would wait for ever for one that
+ * wants it to. */
+enum chan_wait { CHAN_WAIT, CHAN_DONT_WAIT };
 
-/* Waits for a packet and checks it. *fd_r is a descriptor that came along
- * (the receiver closes it) or -1; NULL refuses descriptors. ERR_STOP when the
- * other end is gone, ERR_PROTO for a packet that is not well-formed. */
+/* `fd` goes along if it is not -1. ERR_STOP if the other end is gone,
+ * ERR_RETRY if it would have to be waited for. */
+bool chan_send(int chan, const struct chan_packet *packet, int fd,
+	enum chan_wait wait, struct err *err) MUST_USE;
+
+/* Gets a packet and checks it. *fd_r is a descriptor that came along (the
+ * receiver closes it) or -1; NULL refuses descriptors. ERR_STOP when the other
+ * end is gone, ERR_RETRY when nothing is there and we do not wait, ERR_PROTO
+ * for a packet that is not well-formed. */
 bool chan_recv(int chan, struct chan_packet *packet_r, int *fd_r,
-	struct err *err) MUST_USE;
+	enum chan_wait wait, struct err *err) MUST_USE;
 
 #endif

@@ -79,6 +79,7 @@ bool ledger_sync(struct ledger *l, struct err *err)
 		return false;
 	}
 	l->synced = true;
+	l->durable_id = l->next_id - 1;
 	return true;
 }
 
@@ -153,6 +154,11 @@ const char *ledger_epoch(const struct ledger *l)
 uint64_t ledger_next_id(const struct ledger *l)
 {
 	return l->next_id;
+}
+
+uint64_t ledger_durable_id(const struct ledger *l)
+{
+	return l->durable_id;
 }
 
 /* UID and size; a record is kept in memory, so its strings must last. */

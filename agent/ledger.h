@@ -98,6 +98,8 @@ bool ledger_intent(struct ledger *ledger, const struct ledger_entry *what,
 	struct ledger_entry **entry_r, struct err *err) MUST_USE;
 /* The id the next intent gets. */
 uint64_t ledger_next_id(const struct ledger *ledger);
+/* The last id that is durable in the file; 0 if there is none. */
+uint64_t ledger_durable_id(const struct ledger *ledger);
 bool ledger_hint(struct ledger *ledger, struct ledger_entry *entry,
 	const char *text, struct err *err) MUST_USE;
 bool ledger_delivered(struct ledger *ledger, struct ledger_entry *entry,

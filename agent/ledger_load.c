@@ -136,6 +136,7 @@ bool ledger_load_file(struct ledger *l, bool *there_r, struct err *err)
 	/* The last ids may have been compacted away; they are not used again. */
 	if (l->next_id < l->least_id)
 		l->next_id = l->least_id;
+	l->durable_id = l->next_id - 1;
 	return ok;
 }
 

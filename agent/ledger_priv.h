@@ -29,6 +29,7 @@ struct ledger {
 	struct ledger_entry **buckets;
 	size_t bucket_count;		/* a power of two */
 	uint64_t next_id;
+	uint64_t durable_id;
 	uint64_t least_id;		/* what the header says of it */
 	size_t lines;			/* in the file */
 	uint32_t crc;			/* of the last line */

@@ -7,6 +7,7 @@
 
 #include "agent/base/arena.h"
 #include "agent/base/log.h"
+#include "agent/base/spawn.h"
 #include "agent/cmd.h"
 #include "agent/pop3/sasl.h"
 #include "agent/pop3/tls.h"
@@ -182,6 +183,7 @@ int main(int argc, char **argv)
 	const struct cmd *cmd;
 	int status = EX_USAGE;
 
+	spawn_prepare();
 	if (!parse(argc, argv, &o, &status))
 		return status;
 	argc -= optind;

@@ -117,7 +117,7 @@ static void replace(int dir, const char *name, const char *text, size_t len)
 void marker_write(const struct marker *marker, const struct account *account,
 	const struct ledger *ledger)
 {
-	uint64_t last = ledger_next_id(ledger) - 1;
+	uint64_t last = ledger_durable_id(ledger);
 	char text[200];
 	int dir, n;
 

@@ -67,6 +67,13 @@ static bool env_hint_sync(void *arg, struct err *err)
 	return ledger_sync(pass->ledger, err);
 }
 
+static bool env_may_go_on(void *arg, struct err *err)
+{
+	struct pass *pass = arg;
+
+	return pass->env->may_go_on(pass->env->arg, err);
+}
+
 static bool env_spawn(void *arg, struct item *item, unsigned int attempt,
 	int *status_r, char *output, size_t cap, struct err *err)
 {
@@ -140,7 +147,7 @@ static bool open_local(struct pass *pass, struct err *err)
 		err) || !open_ledger(pass, err))
 		return false;
 	pass->dest_env = (struct dest_env){ pass, env_hint, env_hint_sync,
-		env_spawn, pass->dir.stage, pass->dir.stage_path,
+		env_may_go_on, env_spawn, pass->dir.stage, pass->dir.stage_path,
 		ledger_epoch(pass->ledger) };
 	pass_dest_name(pass->account, name, sizeof(name));
 	pass->batch.dest_name = arena_strdup(pass->arena, name);

@@ -24,6 +24,7 @@ struct pass_env {
 	/* Told how far the pass is; may be called often. */
 	void (*progress)(void *arg, const struct chan_progress *progress);
 	/* See struct dest_env. */
+	bool (*may_go_on)(void *arg, struct err *err);
 	bool (*spawn)(void *arg, const char *epoch, struct item *item,
 		unsigned int attempt, int *status_r, char *output, size_t cap,
 		struct err *err);

@@ -33,8 +33,8 @@ static bool recv_top(void *arg, size_t i, const struct reply *reply,
 		plan_checked(&pass->plan, pass->work[i], NULL);
 		return true;
 	}
-	if (pump(client_body(pass->client, 0), sink, 0, &bytes, err)
-	    != PUMP_OK)
+	if (pump(client_body(pass->client, 0), sink, LIMIT_TOP_BYTES, &bytes,
+		err) != PUMP_OK)
 		return false;
 	plan_checked(&pass->plan, pass->work[i],
 		headers_identity(pass->headers));
@@ -81,8 +81,8 @@ static bool recv_mark(void *arg, size_t i, const struct reply *reply,
 
 	if (reply->kind != REPLY_OK)
 		return mark(pass, pass->work[i]->listed, &none, err);
-	return pump(client_body(pass->client, 0), sink, 0, &bytes, err)
-			== PUMP_OK
+	return pump(client_body(pass->client, 0), sink, LIMIT_TOP_BYTES,
+			&bytes, err) == PUMP_OK
 		&& mark(pass, pass->work[i]->listed,
 			headers_identity(pass->headers), err);
 }

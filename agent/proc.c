@@ -24,6 +24,13 @@ void proc_init(struct proc *proc, const struct account *account)
 	proc->chan = proc->mda_output = -1;
 }
 
+/* A worker waits for its server no longer than a session may last. */
+static void heard(struct proc *proc)
+{
+	proc->deadline = clock_after((int64_t)proc->account->timeouts.session
+		* 1000 + LIMIT_WORKER_GRACE_MS);
+}
+
 bool proc_start(struct proc *proc, const struct session_options *session,
 	const struct pass_options *options, const int *foreign, struct err *err)
 {
@@ -46,6 +53,7 @@ bool proc_start(struct proc *proc, const struct session_options *session,
 	proc->state = PROC_RUNNING;
 	proc->reported = false;
 	proc->started = clock_now();
+	heard(proc);
 	memset(&proc->report, 0, sizeof(proc->report));
 	memset(&proc->progress, 0, sizeof(proc->progress));
 	return true;
@@ -56,6 +64,19 @@ static void close_channel(struct proc *proc)
 	if (proc->chan >= 0)
 		close(proc->chan);
 	proc->chan = -1;
+	/* There is nothing left that it could do for us. */
+	proc->deadline = clock_min(proc->deadline,
+		clock_after(LIMIT_WORKER_EXIT_MS));
+}
+
+/* It does not keep to the protocol: it has talked to a server, and may not be
+ * our program any more. */
+static void disown(struct proc *proc, const char *why)
+{
+	log_warn("%s: %s; ending the worker", proc->account->name, why);
+	if (proc->pid != 0)
+		kill(proc->pid, SIGKILL);
+	close_channel(proc);
 }
 
 /* Everything an MDA gets to know; nothing of it comes from a message. */
@@ -98,14 +119,10 @@ static bool start_mda(struct proc *proc, const struct chan_spawn *spawn,
 {
 	struct mda_env env;
 	struct spawn_program prog = { proc->account->deliver.argv, env.list,
-		fd, -1, -1 };
+		fd, -1, -1, true, false };
 	int fds[2];
 	pid_t pid;
 
-	if (proc->account->deliver.kind != DELIVER_PIPE || fd < 0
-	    || proc->mda != 0)
-		return err_set(err, ERR_PROTO, "a worker asked for a program "
-			"it may not have");
 	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
 		return err_sys(err, errno, "cannot start %s", prog.argv[0]);
 	/* The program's own end must block. */
@@ -143,15 +160,27 @@ static void answer(struct proc *proc, bool started, int status,
 		len--;
 	log_escape(packet.exited.output, sizeof(packet.exited.output), text,
 		len);
-	if (!chan_send(proc->chan, &packet, -1, &err))
-		log_err(LOG_LEVEL_DEBUG, &err);
+	/* Without the answer it would wait for ever. */
+	if (!chan_send(proc->chan, &packet, -1, CHAN_DONT_WAIT, &err))
+		disown(proc, err.text);
+}
+
+static void take_spawn(struct proc *proc, const struct chan_spawn *spawn,
+	int fd)
+{
+	struct err err = ERR_INIT;
+
+	if (proc->account->deliver.kind != DELIVER_PIPE || fd < 0
+	    || proc->mda != 0)
+		disown(proc, "it asked for a program it may not have");
+	else if (!start_mda(proc, spawn, fd, &err))
+		answer(proc, false, 0, err.text, strlen(err.text));
 }
 
 static void take_packet(struct proc *proc, const struct chan_packet *packet,
 	int fd)
 {
-	struct err err = ERR_INIT;
-
+	heard(proc);
 	switch ((enum chan_type)packet->type) {
 	case CHAN_PROGRESS:
 		proc->progress = packet->progress;
@@ -161,13 +190,11 @@ static void take_packet(struct proc *proc, const struct chan_packet *packet,
 		proc->reported = true;
 		break;
 	case CHAN_SPAWN:
-		if (!start_mda(proc, &packet->spawn, fd, &err))
-			answer(proc, false, 0, err.text, strlen(err.text));
+		take_spawn(proc, &packet->spawn, fd);
 		break;
 	case CHAN_EXITED:
 	case CHAN_STOP:
-		log_warn("%s: a worker sent packet %u, which only the parent "
-			"sends", proc->account->name, packet->type);
+		disown(proc, "it sent a packet that only the parent sends");
 		break;
 	}
 }
@@ -178,10 +205,11 @@ void proc_read_channel(struct proc *proc)
 	struct err err = ERR_INIT;
 	int fd = -1;
 
-	if (!chan_recv(proc->chan, &packet, &fd, &err)) {
-		if (err.class != ERR_STOP)
-			log_warn("%s: %s", proc->account->name, err.text);
-		close_channel(proc);
+	if (!chan_recv(proc->chan, &packet, &fd, CHAN_DONT_WAIT, &err)) {
+		if (err.class == ERR_STOP)
+			close_channel(proc);
+		else if (err.class == ERR_PROTO)
+			disown(proc, err.text);
 		return;
 	}
 	take_packet(proc, &packet, fd);
@@ -208,29 +236,36 @@ static void keep_output(struct proc *proc, const char *data, size_t len)
 	proc->mda_len += len;
 }
 
-void proc_read_output(struct proc *proc)
+/* False when there is nothing more to read now. */
+static bool read_some(struct proc *proc)
 {
 	char buf[4096];
 	ssize_t n = read(proc->mda_output, buf, sizeof(buf));
 
 	if (n > 0)
 		keep_output(proc, buf, (size_t)n);
-	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
-		return;
+	if (n > 0 || (n < 0 && errno == EINTR))
+		return true;
+	if (n < 0 && errno == EAGAIN)
+		return false;
 	close(proc->mda_output);
 	proc->mda_output = -1;
+	return false;
+}
+
+void proc_read_output(struct proc *proc)
+{
+	(void)read_some(proc);
 }
 
 static void mda_ended(struct proc *proc, int status)
 {
-	int before = -1;
+	int pieces = 0;
 
-	/* What it wrote before it ended; a child it left behind may keep the
-	 * pipe open for ever. */
-	while (proc->mda_output >= 0 && before != (int)proc->mda_len) {
-		before = (int)proc->mda_len;
-		proc_read_output(proc);
-	}
+	/* What it wrote before it ended: a pipe holds 16 pieces. A child it
+	 * left behind may keep the pipe open, and write, for ever. */
+	while (proc->mda_output >= 0 && pieces++ < 16 && read_some(proc))
+		;
 	if (proc->mda_output >= 0)
 		close(proc->mda_output);
 	proc->mda_output = -1;
@@ -252,44 +287,71 @@ static void no_report(struct proc *proc, int status)
 		spawn_status(words, sizeof(words), status));
 }
 
-static void worker_ended(struct proc *proc, int status)
+/* Its report may still wait to be read; a request does not count any more. */
+static void take_last_packets(struct proc *proc)
 {
-	/* Its last packets may still wait to be read. */
-	while (proc->chan >= 0)
-		proc_read_channel(proc);
-	if (!proc->reported)
-		no_report(proc, status);
-	if (proc->mda != 0)
-		spawn_kill(proc->mda, SIGTERM);
-	proc->pid = 0;
-	proc->state = PROC_DONE;
+	struct chan_packet packet;
+	struct err err = ERR_INIT;
+	int left = 64;
+
+	while (proc->chan >= 0 && left-- > 0 && chan_recv(proc->chan, &packet,
+		NULL, CHAN_DONT_WAIT, &err))
+		if (packet.type == CHAN_REPORT
+		    || packet.type == CHAN_PROGRESS)
+			take_packet(proc, &packet, -1);
 }
 
-bool proc_reaped(struct proc *proc, pid_t pid, int status)
+static void end_mda(struct proc *proc)
 {
-	if (proc->mda == pid)
-		mda_ended(proc, status);
-	else if (proc->pid == pid)
-		worker_ended(proc, status);
-	else
-		return false;
-	return true;
-}
-
-void proc_tick(struct proc *proc)
-{
-	if (proc->mda == 0 || clock_left(proc->mda_deadline) > 0)
-		return;
-	log_warn("%s: %s has run for too long and is ended",
-		proc->account->name, proc->account->deliver.argv[0]);
 	spawn_kill(proc->mda, proc->mda_terminated ? SIGKILL : SIGTERM);
 	proc->mda_terminated = true;
 	proc->mda_deadline = clock_after(LIMIT_MDA_TERM_MS);
 }
 
+static void worker_ended(struct proc *proc, int status)
+{
+	take_last_packets(proc);
+	close_channel(proc);
+	if (!proc->reported)
+		no_report(proc, status);
+	proc->pid = 0;
+	/* Nobody waits for its answer any more. */
+	if (proc->mda != 0)
+		end_mda(proc);
+}
+
+bool proc_reaped(struct proc *proc, pid_t pid, int status)
+{
+	if (proc->mda != 0 && proc->mda == pid)
+		mda_ended(proc, status);
+	else if (proc->pid != 0 && proc->pid == pid)
+		worker_ended(proc, status);
+	else
+		return false;
+	if (proc->mda == 0 && proc->pid == 0)
+		proc->state = PROC_DONE;
+	return true;
+}
+
+void proc_tick(struct proc *proc)
+{
+	if (proc->mda != 0 && clock_left(proc->mda_deadline) == 0) {
+		log_warn("%s: %s has run for too long and is ended",
+			proc->account->name, proc->account->deliver.argv[0]);
+		end_mda(proc);
+	}
+	if (proc->mda == 0 && proc->pid != 0
+	    && clock_left(proc->deadline) == 0) {
+		disown(proc, "nothing was heard of it for too long");
+		heard(proc);
+	}
+}
+
 clock_ms proc_next(const struct proc *proc, clock_ms otherwise)
 {
-	return proc->mda != 0 ? clock_min(proc->mda_deadline, otherwise)
+	if (proc->mda != 0)
+		return clock_min(proc->mda_deadline, otherwise);
+	return proc->pid != 0 ? clock_min(proc->deadline, otherwise)
 		: otherwise;
 }
 
@@ -302,6 +364,6 @@ void proc_stop(struct proc *proc)
 		return;
 	memset(&packet, 0, sizeof(packet));
 	packet.type = CHAN_STOP;
-	if (!chan_send(proc->chan, &packet, -1, &err))
+	if (!chan_send(proc->chan, &packet, -1, CHAN_DONT_WAIT, &err))
 		log_err(LOG_LEVEL_DEBUG, &err);
 }

@@ -24,6 +24,8 @@ struct proc {
 	struct chan_report report;
 	struct chan_progress progress;
 	clock_ms started;
+	clock_ms deadline;		/* it must be heard of before this */
+	size_t host;			/* number of its host, for the scheduler */
 	/* The MDA. */
 	pid_t mda;			/* or 0 */
 	int mda_output;			/* or -1 */
@@ -44,9 +46,11 @@ bool proc_start(struct proc *proc, const struct session_options *session,
 void proc_read_channel(struct proc *proc);
 /* The MDA's output is readable. */
 void proc_read_output(struct proc *proc);
-/* A child has ended; true if it was one of this slot's. */
+/* A child has ended; true if it was one of this slot's. The slot is PROC_DONE
+ * when neither a worker nor an MDA is left. */
 bool proc_reaped(struct proc *proc, pid_t pid, int status);
-/* Time has passed: an MDA that is too slow gets TERM, then KILL. */
+/* Time has passed: an MDA that is too slow gets TERM, then KILL; a worker
+ * that is not heard of any more, KILL. */
 void proc_tick(struct proc *proc);
 /* When proc_tick() is next needed, or `otherwise`. */
 clock_ms proc_next(const struct proc *proc, clock_ms otherwise);

@@ -86,7 +86,7 @@ static void draw_line(const struct proc *proc, int columns)
 
 /* The cursor stays at the first line of the block, so that whatever is
  * printed next clears the block and stands above it. */
-void progress_draw(struct progress *progress, const struct proc *procs,
+void progress_draw(struct progress *progress, struct proc *const *active,
 	size_t count)
 {
 	int rows, columns, drawn = 0;
@@ -97,11 +97,10 @@ void progress_draw(struct progress *progress, const struct proc *procs,
 	progress->next = clock_after(REDRAW_MS);
 	terminal_size(&rows, &columns);
 	fputs("\r", stderr);
-	for (i = 0; i < count && drawn < rows - 1; i++)
-		if (procs[i].state == PROC_RUNNING) {
-			draw_line(&procs[i], columns);
-			drawn++;
-		}
+	for (i = 0; i < count && drawn < rows - 1; i++) {
+		draw_line(active[i], columns);
+		drawn++;
+	}
 	fputs("\033[J", stderr);
 	if (drawn != 0)
 		fprintf(stderr, "\033[%dA", drawn);

@@ -19,7 +19,7 @@ struct progress {
 /* `may_be_live`: nothing else is written to standard error all the time. */
 void progress_init(struct progress *progress, bool quiet, bool may_be_live);
 /* Redraws if it is time. */
-void progress_draw(struct progress *progress, const struct proc *procs,
+void progress_draw(struct progress *progress, struct proc *const *active,
 	size_t count);
 /* When progress_draw() is next needed, or `otherwise`. */
 clock_ms progress_next(const struct progress *progress, clock_ms otherwise);

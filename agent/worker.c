@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "agent/worker.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#ifdef __linux__
-#include <sys/prctl.h>
-#endif
 
 #include "agent/base/clock.h"
+#include "agent/base/limits.h"
 #include "agent/base/log.h"
 #include "agent/pass.h"
 
@@ -20,6 +19,7 @@
 
 struct worker {
 	int chan;
+	bool stopped;			/* a STOP came while we waited for an MDA */
 	clock_ms next_progress;
 	uint32_t phase;
 };
@@ -38,7 +38,7 @@ static void progress(void *arg, const struct chan_progress *p)
 	packet.type = CHAN_PROGRESS;
 	packet.progress = *p;
 	/* If the parent is gone, the next wait for the server notices. */
-	if (!chan_send(worker->chan, &packet, -1, &ignored))
+	if (!chan_send(worker->chan, &packet, -1, CHAN_WAIT, &ignored))
 		log_debug("progress: %s", ignored.text);
 }
 
@@ -51,17 +51,30 @@ static bool ask_parent(struct worker *worker, const char *epoch,
 	packet->spawn.id = item->id;
 	packet->spawn.attempt = attempt;
 	snprintf(packet->spawn.epoch, sizeof(packet->spawn.epoch), "%s", epoch);
-	if (!chan_send(worker->chan, packet, item->fd, err))
+	if (!chan_send(worker->chan, packet, item->fd, CHAN_WAIT, err))
 		return false;
 	/* A STOP may come first; the program that runs is waited for. */
-	do {
-		if (!chan_recv(worker->chan, packet, NULL, err))
+	for (;;) {
+		if (!chan_recv(worker->chan, packet, NULL, CHAN_WAIT, err))
 			return false;
-	} while (packet->type == CHAN_STOP);
+		if (packet->type != CHAN_STOP)
+			break;
+		worker->stopped = true;
+	}
 	if (packet->type != CHAN_EXITED)
 		return err_set(err, ERR_PROTO, "the parent answered SPAWN "
 			"with packet %u", packet->type);
 	return true;
+}
+
+/* STOP, or the parent's end, waits to be read. */
+static bool may_go_on(void *arg, struct err *err)
+{
+	const struct worker *worker = arg;
+	struct pollfd p = { .fd = worker->chan, .events = POLLIN };
+
+	return (!worker->stopped && poll(&p, 1, 0) <= 0)
+		|| err_set(err, ERR_STOP, "stopped");
 }
 
 static bool spawn(void *arg, const char *epoch, struct item *item,
@@ -79,14 +92,17 @@ static bool spawn(void *arg, const char *epoch, struct item *item,
 	return true;
 }
 
-/* A core file or a debugger of the same user would show the password. */
-static void harden(void)
+static void set_limits(void)
 {
-	const struct rlimit none = { 0, 0 };
+	/* The sanitizers reserve terabytes. */
+#ifndef __SANITIZE_ADDRESS__
+	struct rlimit memory;
 
-	setrlimit(RLIMIT_CORE, &none);
-#ifdef __linux__
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (getrlimit(RLIMIT_AS, &memory) == 0
+	    && memory.rlim_cur > LIMIT_WORKER_MEMORY) {
+		memory.rlim_cur = LIMIT_WORKER_MEMORY;
+		setrlimit(RLIMIT_AS, &memory);
+	}
 #endif
 	umask(077);
 }
@@ -120,16 +136,16 @@ static void report(struct worker *worker, const struct chan_counts *counts,
 		result->text, strlen(result->text));
 	snprintf(packet.report.server, sizeof(packet.report.server), "%s",
 		result->server);
-	if (!chan_send(worker->chan, &packet, -1, &err))
+	if (!chan_send(worker->chan, &packet, -1, CHAN_WAIT, &err))
 		log_err(LOG_LEVEL_DEBUG, &err);
 }
 
 int worker_main(void *arg)
 {
 	const struct worker_start *start = arg;
-	struct worker worker = { start->chan, 0, PHASES };
+	struct worker worker = { start->chan, false, 0, PHASES };
 	struct pass_env env = { start->session, start->options, &worker,
-		progress, spawn };
+		progress, may_go_on, spawn };
 	struct chan_counts counts;
 	struct err err = ERR_INIT;
 	const int *fd;
@@ -138,7 +154,7 @@ int worker_main(void *arg)
 	for (fd = start->foreign; *fd != -1; fd++)
 		close(*fd);
 	own_signals();
-	harden();
+	set_limits();
 	log_account(start->session.account->name);
 	env.session.stop_fd = start->chan;
 	if (pass_run(&env, &counts, &err))

@@ -30,8 +30,10 @@ static bool take_pages(struct secret *secret, struct err *err)
 	/* Both are best effort: RLIMIT_MEMLOCK may be 0. */
 	if (mlock(p, ROOM) < 0)
 		errno = 0;
+#ifdef MADV_DONTDUMP
 	if (madvise(p, ROOM, MADV_DONTDUMP) < 0)
 		errno = 0;
+#endif
 	secret->text = p;
 	return true;
 }

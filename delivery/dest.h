@@ -40,6 +40,9 @@ struct dest_env {
 		struct err *err);
 	/* All hints are durable. */
 	bool (*hint_sync)(void *arg, struct err *err);
+	/* ERR_STOP if we were asked to end: before something begins that
+	 * cannot be left half done. */
+	bool (*may_go_on)(void *arg, struct err *err);
 	/* Has the parent run the account's MDA with item->fd as its standard
 	 * input; *status_r is its wait status, `output` its last words. */
 	bool (*spawn)(void *arg, struct item *item, unsigned int attempt,

@@ -111,7 +111,8 @@ static bool deliver_one(struct dest *dest, struct item *item, struct err *err)
 		log_warn("message %s: the last run was cut off while %s had "
 			"it; attempt %u may deliver it a second time",
 			item->name, dest->path, attempt);
-	if (!reopen_to_read(dest, item, err)
+	if (!env->may_go_on(env->arg, err)
+	    || !reopen_to_read(dest, item, err)
 	    || !hint_number(dest, item, "start", attempt, err)
 	    || !env->hint_sync(env->arg, err)
 	    || !env->spawn(env->arg, item, attempt, &status, output,

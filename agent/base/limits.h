@@ -18,8 +18,14 @@
 /* Longest command: a SASL initial response with a 12 KiB token. */
 #define LIMIT_COMMAND		(16 * 1024)
 #define LIMIT_CAPA_LINES	128
-/* mpop and neomutt stop at 1,000,000 and 500,000. */
+/* mpop and neomutt stop at 1,000,000 and 500,000. The bytes of all UIDs
+ * together are bounded too: 70 each is what RFC 1939 allows. */
 #define LIMIT_LISTING		1000000
+#define LIMIT_LISTING_BYTES	(128u << 20)
+/* A size in a listing beyond this is nonsense, and would overflow sums. */
+#define LIMIT_MESSAGE_SIZE	(1ull << 48)
+/* A header, as TOP shows it. */
+#define LIMIT_TOP_BYTES		(16u << 20)
 /* RFC 1939 says 70; Fastmail and others exceed it. Longer UIDs are hashed. */
 #define LIMIT_UID		1024
 
@@ -28,6 +34,14 @@
 /* How much of a header is looked at for the stable header lines. */
 #define LIMIT_HEADER		(64 * 1024)
 #define LIMIT_HEADER_LINE	(16 * 1024)
+
+/* What a worker may have at most, whatever a server makes it do: a ledger and
+ * a listing of a million messages fit. */
+#define LIMIT_WORKER_MEMORY	(2ull << 30)
+/* A worker that is not heard of for its session's time and this much more, or
+ * has closed its channel for this long, is ended. */
+#define LIMIT_WORKER_GRACE_MS	600000
+#define LIMIT_WORKER_EXIT_MS	30000
 
 /* A batch: enough messages to share the flushes, few enough bytes and
  * milliseconds that a message is not held back for its neighbours. */

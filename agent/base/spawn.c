@@ -8,14 +8,73 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 #include "agent/base/arena.h"
 #include "agent/base/clock.h"
 
 extern char **environ;
+
+/* Descriptors beyond this one are not inherited from anything sane. */
+#define INHERITED_FDS 1024
+
+static void mend_descriptors(void)
+{
+	int fd = open("/dev/null", O_RDWR), flags;
+
+	/* With 0, 1 or 2 closed, a socket would become one of them. */
+	while (fd >= 0 && fd <= STDERR_FILENO)
+		fd = dup(fd);
+	if (fd > STDERR_FILENO)
+		close(fd);
+	for (fd = STDERR_FILENO + 1; fd < INHERITED_FDS; fd++) {
+		flags = fcntl(fd, F_GETFD);
+		if (flags >= 0)
+			fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
+	}
+}
+
+static void mend_signals(void)
+{
+	static const int signals[] = { SIGCHLD, SIGINT, SIGTERM, SIGHUP,
+		SIGPIPE };
+	const struct sigaction dfl = { .sa_handler = SIG_DFL };
+	sigset_t set;
+	size_t i;
+
+	sigemptyset(&set);
+	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaddset(&set, signals[i]);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	/* SIGHUP may be ignored on purpose (nohup). */
+	sigaction(SIGCHLD, &dfl, NULL);
+}
+
+static void guard_memory(void)
+{
+	struct rlimit core;
+
+	if (getrlimit(RLIMIT_CORE, &core) == 0) {
+		core.rlim_cur = 0;
+		setrlimit(RLIMIT_CORE, &core);
+	}
+#ifdef __linux__
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}
+
+void spawn_prepare(void)
+{
+	mend_descriptors();
+	mend_signals();
+	guard_memory();
+}
 
 pid_t spawn_worker(int (*run)(void *arg), void *arg, struct err *err)
 {
@@ -67,7 +126,12 @@ static void exec_program(const struct spawn_program *prog, int report)
 {
 	int code;
 
-	setpgid(0, 0);
+	if (prog->own_group)
+		setpgid(0, 0);
+#ifdef __linux__
+	if (prog->dies_with_us)
+		prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+#endif
 	reset_signals();
 	if (put_fd(prog->in, 0) && put_fd(prog->out, 1)
 	    && put_fd(prog->err, 2)) {
@@ -188,7 +252,7 @@ static int reap(pid_t pid, clock_ms deadline)
 		if (got < 0 && errno != EINTR)
 			return -1;
 		if (clock_left(deadline) == 0) {
-			spawn_kill(pid, SIGKILL);
+			kill(pid, SIGKILL);
 			while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 				;
 			return status;
@@ -203,7 +267,8 @@ bool spawn_capture(const char *const *argv, const char *const *hide, int ms,
 {
 	clock_ms deadline = clock_after(ms);
 	const char **env = environment_without(hide);
-	struct spawn_program prog = { argv, env, -1, -1, STDERR_FILENO };
+	struct spawn_program prog = { argv, env, -1, -1, STDERR_FILENO,
+		false, true };
 	int fds[2], status, code = 0;
 	char words[80];
 	ssize_t n;
@@ -224,7 +289,7 @@ bool spawn_capture(const char *const *argv, const char *const *hide, int ms,
 	n = read_until(fds[0], out, cap, deadline);
 	if (n < 0) {
 		code = errno;
-		spawn_kill(pid, SIGKILL);
+		kill(pid, SIGKILL);
 	}
 	close(fds[0]);
 	status = reap(pid, deadline);

@@ -10,9 +10,15 @@
 
 /*
  * The only place that forks. Programs are started from an argv, never through
- * a shell, in a process group of their own, with standard input, output and
- * error given and no other descriptor open.
+ * a shell, with standard input, output and error given and no other descriptor
+ * open: all of ours are close-on-exec, and spawn_prepare() sees to those we
+ * were started with.
  */
+
+/* Once, at the start of main(): standard descriptors exist, inherited ones are
+ * close-on-exec, signals we wait for are neither blocked nor ignored, and
+ * nobody can read our memory (core files, debuggers of the same user). */
+void spawn_prepare(void);
 
 struct spawn_program {
 	const char *const *argv;	/* NULL-terminated; argv[0] is looked up in PATH */
@@ -20,13 +26,16 @@ struct spawn_program {
 	int in;				/* becomes standard input; -1 is /dev/null */
 	int out;			/* becomes standard output; -1 is /dev/null */
 	int err;			/* becomes standard error; -1 is /dev/null */
+	bool own_group;			/* a process group of its own: spawn_kill()
+					 * reaches its offspring too */
+	bool dies_with_us;		/* where the system can do that */
 };
 
 /* Forks; the child calls run(arg) and exits with its result. Returns the
  * child's pid, or -1 with ERR_RETRY. Standard streams are shared. */
 pid_t spawn_worker(int (*run)(void *arg), void *arg, struct err *err) MUST_USE;
 
-/* Starts a program and returns its pid (also its process group), or -1: with
+/* Starts a program and returns its pid, or -1: with
  * ERR_CONFIG if it cannot be executed, ERR_RETRY if fork failed. The
  * descriptors stay open here. */
 pid_t spawn_program(const struct spawn_program *prog, struct err *err) MUST_USE;
@@ -34,13 +43,14 @@ pid_t spawn_program(const struct spawn_program *prog, struct err *err) MUST_USE;
 /* Runs argv with this process's environment less the variables named in
  * `hide` (NULL-terminated, may be NULL), waits at most ms milliseconds, and
  * puts what it wrote to standard output into out (cap bytes, NUL added;
- * *len_r without it). Standard error goes where ours goes.
+ * *len_r without it). Standard error goes where ours goes, and it stays in our
+ * process group, so that it may ask a person on the terminal.
  * ERR_CONFIG if it cannot be started, ERR_RETRY if it fails, is too slow or
  * writes more than cap - 1 bytes; `out` is wiped then. */
 bool spawn_capture(const char *const *argv, const char *const *hide, int ms,
 	char *out, size_t cap, size_t *len_r, struct err *err) MUST_USE;
 
-/* Sends a signal to a program's whole process group. */
+/* Sends a signal to a program and, if it has one, its process group. */
 void spawn_kill(pid_t pid, int sig);
 
 /* A wait status in words: "exited with status 75 (temporary failure)". */

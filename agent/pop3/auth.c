@@ -66,6 +66,7 @@ static bool user_pass(struct login *login, struct err *err)
 	if (asprintf(&line, "PASS %s", login->password->text) < 0)
 		return err_sys(err, ENOMEM, "PASS");
 	client_patience(client, account->timeouts.login);
+	wire_hide(client->wire, login->password->text, NULL);
 	ok = wire_put_secret(client->wire, line, "PASS " MASK, err)
 		&& client_reply(client, "PASS", &reply, err);
 	explicit_bzero(line, strlen(line));
@@ -116,8 +117,10 @@ static bool auth_plain(struct login *login, struct err *err)
 	if (reply.kind != REPLY_CONTINUE)
 		return login_refused(&reply, "PLAIN", err);
 	message = plain_message(login);
+	wire_hide(client->wire, login->password->text, message);
 	ok = wire_put_secret(client->wire, message, MASK, err)
 		&& client_reply(client, "the login", &reply, err);
+	wire_hide(client->wire, login->password->text, NULL);
 	explicit_bzero(message, strlen(message));
 	free(message);
 	if (!ok)
@@ -144,10 +147,13 @@ static bool converse(struct login *login, struct sasl *sasl, const char *name,
 			first && strncmp(name, "SCRAM", 5) == 0 ? 0
 			: (int)reply.len, reply.text);
 		first = false;
-		if (!sasl_step(sasl, challenge, &answer, err)
-		    || !wire_put_secret(client->wire, answer, MASK, err)
+		if (!sasl_step(sasl, challenge, &answer, err))
+			return false;
+		wire_hide(client->wire, login->password->text, answer);
+		if (!wire_put_secret(client->wire, answer, MASK, err)
 		    || !client_reply(client, "the login", &reply, err))
 			return false;
+		wire_hide(client->wire, login->password->text, NULL);
 	}
 	if (reply.kind != REPLY_OK)
 		return login_refused(&reply, name, err);
@@ -206,7 +212,7 @@ static bool no_mechanism(const struct client *client, struct err *err)
 		: capa->user ? "" : " none");
 }
 
-bool auth_run(struct client *client, const struct secret *password,
+static bool log_in(struct client *client, const struct secret *password,
 	struct err *err)
 {
 	const struct account *account = client->options.account;
@@ -225,6 +231,11 @@ bool auth_run(struct client *client, const struct secret *password,
 		if (!offered(client, mech)
 		    || (refused && mechanisms[mech].library))
 			continue;
+		/* In the clear a refusal may come from somebody who wants to
+		 * see the password. */
+		if (refused && client_tls(client) == NULL
+		    && account->auth_count == 0)
+			break;
 		tried = true;
 		if (try_one(&login, mech, err))
 			return true;
@@ -235,4 +246,13 @@ bool auth_run(struct client *client, const struct secret *password,
 		refused = true;
 	}
 	return tried ? false : no_mechanism(client, err);
+}
+
+bool auth_run(struct client *client, const struct secret *password,
+	struct err *err)
+{
+	bool ok = log_in(client, password, err);
+
+	wire_hide(client->wire, NULL, NULL);
+	return ok;
 }

@@ -18,8 +18,15 @@ struct lister {
 	struct arena *arena;
 	struct listing *listing;
 	size_t room;
+	size_t uid_bytes, lines;
 	const char *verbs[2];
 };
+
+static bool too_many(struct err *err)
+{
+	return err_set(err, ERR_PROTO, "the server lists more than %d "
+		"messages", LIMIT_LISTING);
+}
 
 static struct listed *add(struct lister *l, struct err *err)
 {
@@ -27,8 +34,7 @@ static struct listed *add(struct lister *l, struct err *err)
 	struct listed *m;
 
 	if (listing->count == LIMIT_LISTING) {
-		err_set(err, ERR_PROTO, "the server lists more than %d "
-			"messages", LIMIT_LISTING);
+		too_many(err);
 		return NULL;
 	}
 	if (listing->count == l->room) {
@@ -85,6 +91,11 @@ static bool uidl_line(struct lister *l, const char *line, size_t len,
 	if (m == NULL)
 		return false;
 	m->number = number;
+	l->uid_bytes += uid_len;
+	if (l->uid_bytes > LIMIT_LISTING_BYTES)
+		return err_set(err, ERR_PROTO, "the UIDs that the server "
+			"lists are longer than %u bytes together",
+			LIMIT_LISTING_BYTES);
 	m->uid = arena_strndup(l->arena, uid, uid_len);
 	m->uid_len = uid_len;
 	return true;
@@ -96,6 +107,8 @@ static bool list_line(struct lister *l, const char *line, size_t len,
 	uint64_t number, size;
 	struct listed *m;
 
+	if (l->lines++ == LIMIT_LISTING)
+		return too_many(err);
 	if (!reply_list(line, len, &number, &size) || number == 0)
 		return sense("LIST", line, len, err);
 	if (l->listing->has_uids) {
@@ -188,7 +201,8 @@ static bool recv_one(void *arg, size_t i, const struct reply *reply,
 bool client_listing(struct client *client, struct arena *arena,
 	struct listing *listing_r, struct err *err)
 {
-	struct lister l = { client, arena, listing_r, 0, { "UIDL", "LIST" } };
+	struct lister l = { client, arena, listing_r, 0, 0, 0,
+		{ "UIDL", "LIST" } };
 	const struct window window = { 2, send_one, recv_one, &l };
 
 	memset(listing_r, 0, sizeof(*listing_r));

@@ -180,6 +180,22 @@ bool net_connect(struct net *net, const char *host, uint64_t port, int stop_fd,
 	return false;
 }
 
+static bool too_late(struct err *err)
+{
+	return err_set(err, ERR_RETRY, "the server does not answer in time");
+}
+
+bool net_check(const struct net *net, clock_ms deadline, struct err *err)
+{
+	struct pollfd stop = { .fd = net->stop_fd, .events = POLLIN };
+
+	if (clock_left(deadline) == 0)
+		return too_late(err);
+	if (poll(&stop, 1, 0) > 0)
+		return err_set(err, ERR_STOP, "stopped");
+	return true;
+}
+
 bool net_wait(const struct net *net, short events, clock_ms deadline,
 	struct err *err)
 {
@@ -189,7 +205,7 @@ bool net_wait(const struct net *net, short events, clock_ms deadline,
 	};
 	int n;
 
-	for (;;) {
+	while (clock_left(deadline) != 0) {
 		n = poll(fds, 2, clock_left(deadline));
 		if (n < 0 && errno != EINTR)
 			return err_sys(err, errno, "poll");
@@ -197,10 +213,8 @@ bool net_wait(const struct net *net, short events, clock_ms deadline,
 			return err_set(err, ERR_STOP, "stopped");
 		if (n > 0)
 			return true;
-		if (n == 0 && clock_left(deadline) == 0)
-			return err_set(err, ERR_RETRY,
-				"the server does not answer (timed out)");
 	}
+	return too_late(err);
 }
 
 void net_close(struct net *net)

@@ -26,8 +26,12 @@ struct net {
 bool net_connect(struct net *net, const char *host, uint64_t port, int stop_fd,
 	clock_ms deadline, struct err *err) MUST_USE;
 
-/* Waits until the socket is ready for poll `events`. ERR_RETRY at the
- * deadline ("no answer within ..."), ERR_STOP when asked to end. */
+/* May we go on? ERR_RETRY past the deadline, ERR_STOP when asked to end. For
+ * loops that a server can keep busy without ever making them wait. */
+bool net_check(const struct net *net, clock_ms deadline, struct err *err)
+	MUST_USE;
+
+/* Waits until the socket is ready for poll `events`; errors as above. */
 bool net_wait(const struct net *net, short events, clock_ms deadline,
 	struct err *err) MUST_USE;
 

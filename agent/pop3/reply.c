@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "agent/base/limits.h"
 #include "agent/base/log.h"
 #include "agent/base/num.h"
 
@@ -109,17 +110,20 @@ static enum err_class refusal_class(const struct reply *reply,
 		{ "SYS/TEMP", ERR_RETRY },
 		{ "SYS/PERM", ERR_PROTO },
 	};
-	/* Servers without response codes say it in words. */
+	/* Servers without response codes say it in words. The last ones may
+	 * also mean that an account is locked, or be plain politeness. */
 	static const char *const later[] = {
-		"lock", "busy", "in use", "try again", "wait a few", "too many",
-		"temporar",
+		"in use", "busy", "temporar", "too many", "unable to lock",
+		"could not lock", "already locked", "try again", "wait a few",
+		"lock",
 	};
-	size_t i;
+	size_t i, words = sizeof(later) / sizeof(later[0])
+		- (class == ERR_LOGIN ? 3 : 0);
 
 	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
 		if (reply_has_code(reply, codes[i].code))
 			return codes[i].class;
-	for (i = 0; i < sizeof(later) / sizeof(later[0]); i++)
+	for (i = 0; i < words; i++)
 		if (reply->code == NULL && says(reply, later[i]))
 			return ERR_RETRY;
 	return class;
@@ -147,7 +151,7 @@ bool reply_list(const char *line, size_t len, uint64_t *number_r,
 	if (!num_u64(w, n, UINT32_MAX, number_r))
 		return false;
 	n = word(&line, &len, &w);
-	if (!num_u64(w, n, INT64_MAX, size_r))
+	if (!num_u64(w, n, LIMIT_MESSAGE_SIZE, size_r))
 		*size_r = 0;
 	return true;
 }

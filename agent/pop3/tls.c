@@ -125,9 +125,12 @@ static bool set_up(struct tls *tls, const struct tls_trust *system,
 	return true;
 }
 
-/* GnuTLS would block: wait for what it needs. */
-static bool wait_again(struct tls *tls, clock_ms deadline, struct err *err)
+/* After an error that is not fatal: wait, if GnuTLS would have blocked; else
+ * only make sure that a server cannot keep us here with warnings. */
+static bool go_on(struct tls *tls, int rc, clock_ms deadline, struct err *err)
 {
+	if (rc != GNUTLS_E_AGAIN && rc != GNUTLS_E_INTERRUPTED)
+		return net_check(tls->net, deadline, err);
 	return net_wait(tls->net, gnutls_record_get_direction(tls->session)
 		? POLLOUT : POLLIN, deadline, err);
 }
@@ -137,19 +140,21 @@ static bool handshake(struct tls *tls, clock_ms deadline, struct err *err)
 	int rc;
 
 	while ((rc = gnutls_handshake(tls->session)) < 0) {
-		if (rc == GNUTLS_E_AGAIN || rc == GNUTLS_E_INTERRUPTED) {
-			if (!wait_again(tls, deadline, err))
-				return false;
-		} else if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED) {
+		if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED)
 			return err_set(err, ERR_PROTO, "TLS: the server "
 				"refused the handshake (%s)",
 				gnutls_alert_get_name(gnutls_alert_get(
 				tls->session)));
-		} else if (gnutls_error_is_fatal(rc)) {
+		if (gnutls_error_is_fatal(rc))
 			return tls_error(err, rc, "TLS handshake");
-		}
+		if (!go_on(tls, rc, deadline, err))
+			return false;
 	}
-	return true;
+	/* `priority` may choose ciphers, not a version that is broken. */
+	return gnutls_protocol_get_version(tls->session) >= GNUTLS_TLS1_2
+		|| err_set(err, ERR_PROTO, "the server speaks %s only, which "
+			"is not safe", gnutls_protocol_get_name(
+			gnutls_protocol_get_version(tls->session)));
 }
 
 static gnutls_x509_crt_t server_cert(struct tls *tls)
@@ -348,7 +353,7 @@ bool tls_read(struct tls *tls, char *buf, size_t cap, size_t *len_r,
 				"a new TLS handshake, which is not allowed");
 		if (gnutls_error_is_fatal((int)n))
 			return tls_error(err, (int)n, "TLS");
-		if (!wait_again(tls, deadline, err))
+		if (!go_on(tls, (int)n, deadline, err))
 			return false;
 	}
 }
@@ -367,7 +372,7 @@ bool tls_write(struct tls *tls, const char *data, size_t len,
 		}
 		if (gnutls_error_is_fatal((int)n))
 			return tls_error(err, (int)n, "TLS");
-		if (!wait_again(tls, deadline, err))
+		if (!go_on(tls, (int)n, deadline, err))
 			return false;
 	}
 	return true;

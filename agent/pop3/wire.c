@@ -16,6 +16,7 @@ struct wire {
 	clock_ms deadline;
 	wire_trace *trace;
 	void *trace_arg;
+	const char *secrets[2];		/* see wire_hide() */
 	size_t in_at, in_end;		/* unread bytes in `in` */
 	size_t out_len;
 	char in[LIMIT_WIRE_BUFFER];
@@ -167,7 +168,8 @@ static bool fill(struct wire *wire, struct err *err)
 	size_t n;
 	bool ok;
 
-	if (!flush(wire, err))
+	/* Also when bytes never stop coming. */
+	if (!net_check(&wire->net, wire->deadline, err) || !flush(wire, err))
 		return false;
 	memmove(wire->in, wire->in + wire->in_at, wire->in_end - wire->in_at);
 	wire->in_end -= wire->in_at;
@@ -188,6 +190,30 @@ static bool fill(struct wire *wire, struct err *err)
 	return true;
 }
 
+/* Servers that do not know a command repeat it in their answer. */
+static void hide(const struct wire *wire, char *line, size_t len)
+{
+	size_t i, n;
+	char *hit;
+
+	for (i = 0; i < sizeof(wire->secrets) / sizeof(wire->secrets[0]); i++) {
+		if (wire->secrets[i] == NULL || wire->secrets[i][0] == '\0')
+			continue;
+		n = strlen(wire->secrets[i]);
+		while ((hit = memmem(line, len, wire->secrets[i], n)) != NULL) {
+			memset(hit, '*', n);
+			if (wire->secrets[i][0] == '*')
+				break;	/* a password of stars */
+		}
+	}
+}
+
+void wire_hide(struct wire *wire, const char *first, const char *second)
+{
+	wire->secrets[0] = first;
+	wire->secrets[1] = second;
+}
+
 bool wire_line(struct wire *wire, const char **line_r, size_t *len_r,
 	struct err *err)
 {
@@ -198,12 +224,13 @@ bool wire_line(struct wire *wire, const char **line_r, size_t *len_r,
 		line = wire->in + wire->in_at;
 		len = wire->in_end - wire->in_at;
 		lf = memchr(line + seen, '\n', len - seen);
-		if (lf != NULL)
-			break;
-		if (len > LIMIT_REPLY_LINE)
+		if ((lf != NULL ? (size_t)(lf - line) : len)
+		    > LIMIT_REPLY_LINE)
 			return err_set(err, ERR_PROTO, "the server sent a "
 				"line of more than %d bytes where a reply was "
 				"due", LIMIT_REPLY_LINE);
+		if (lf != NULL)
+			break;
 		seen = len;
 		if (!fill(wire, err))
 			return false;
@@ -212,6 +239,7 @@ bool wire_line(struct wire *wire, const char **line_r, size_t *len_r,
 	wire->in_at += len + 1;
 	if (len != 0 && line[len - 1] == '\r')
 		len--;
+	hide(wire, wire->in + (line - wire->in), len);
 	show(wire, 'S', line, len);
 	*line_r = line;
 	*len_r = len;
@@ -235,5 +263,11 @@ void wire_take(struct wire *wire, size_t len)
 
 bool wire_has_input(struct wire *wire)
 {
-	return wire->in_at != wire->in_end;
+	char byte;
+
+	if (wire->in_at != wire->in_end)
+		return true;
+	/* Over TLS a record may be a message to GnuTLS alone. */
+	return wire->tls == NULL && recv(wire->net.fd, &byte, 1,
+		MSG_PEEK | MSG_DONTWAIT) > 0;
 }

@@ -46,6 +46,10 @@ bool wire_put(struct wire *wire, const char *command, size_t *len_r,
 bool wire_put_secret(struct wire *wire, const char *line, const char *mask,
 	struct err *err) MUST_USE;
 
+/* These texts (NULL for none) become '*' in every line that comes in, before
+ * anybody sees it. They must outlive their use; NULL ends it. */
+void wire_hide(struct wire *wire, const char *first, const char *second);
+
 /* The next line without its line end, valid until the next call. ERR_PROTO
  * beyond LIMIT_REPLY_LINE; ERR_RETRY when the connection ends. */
 bool wire_line(struct wire *wire, const char **line_r, size_t *len_r,

@@ -80,7 +80,7 @@ def play_places(gang, options, out):
         for verdict in gang.map(play.play, [places.parse(text)]):
             out.judge(text, [verdict])
             if not verdict.wrong:
-                out._show(verdict, 1)
+                out.show(verdict)
 
 
 def main():

@@ -48,14 +48,15 @@ def no_permission(_env):
         one = agent.Agent(uid=uid)
         deliver = {"maildir": one.path("Mail")}
         one.configure({"box": server.account(deliver, keep=False)})
-        for sub in ("", "/tmp", "/new", "/cur"):
-            os.makedirs(one.path("Mail") + sub)
-            os.chmod(one.path("Mail") + sub, 0o500)
-            if uid is not None:
-                os.chown(one.path("Mail") + sub, uid, -1)
+        folders = [one.path("Mail") + sub for sub in ("/tmp", "/new", "/cur", "")]
+        for folder in folders:
+            os.makedirs(folder, exist_ok=True)
+        for folder in folders:
+            os.chown(folder, -1 if uid is None else uid, -1)
+            os.chmod(folder, 0o500)
         kept(one, server, one.fetch(), re.escape(one.path("Mail")), "permission denied")
-        for sub in ("", "/tmp", "/new", "/cur"):
-            os.chmod(one.path("Mail") + sub, 0o700)
+        for folder in reversed(folders):
+            os.chmod(folder, 0o700)
         repaired(one, server)
 
 
@@ -87,6 +88,17 @@ def shared_mbox(_env):
         tap.check(got[0].startswith(b"Subject: theirs\n"), "their message changed", got[0])
         tap.equal(wire.digests(got[1:]), WANTED, "what was delivered")
         tap.check(not os.path.exists(one.path("box.lock")), "the dotlock was left behind")
+
+
+@tap.case("one maildrop into two mbox files of one folder: each gets all, none is in doubt")
+def two_files(_env):
+    with popd.Popd(MESSAGES) as server:
+        one = agent.Agent()
+        one.configure({name: server.account({"mbox": one.path(name)}, keep=True)
+                       for name in ("first", "second")}, parallel=1)
+        one.fetch_ok()
+        for name in ("first", "second"):
+            tap.equal(wire.digests(readers.mbox(one.path(name))), WANTED, name)
 
 
 @tap.case("a file size limit is an error to tell, not the death of a process")

@@ -125,7 +125,7 @@ def refused_message(_env):
         nothing_lost(one, server)
 
 
-@tap.case("a message at which the line always breaks does not hold back those before it")
+@tap.case("a line that always breaks at the third message still brings the first two")
 def poison(_env):
     with fetching("on RETR 3 cut 100") as (one, server):
         told(one.fetch(), 75, "box")

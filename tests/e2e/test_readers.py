@@ -33,7 +33,8 @@ class World:
         ways = {"Mail": {"maildir": one.path("Mail")},
                 "MailGz": {"maildir": one.path("MailGz"), "compress": "gzip"},
                 "box": {"mbox": one.path("box")},
-                "box.gz": {"mbox": one.path("box.gz"), "compress": "gzip"}}
+                "box.gz": {"mbox": one.path("gz/box.gz"), "compress": "gzip"}}
+        os.mkdir(one.path("gz"))
         one.configure({way: server.account(ways[way], keep=True) for way in ways},
                       parallel=1)
         one.fetch_ok()
@@ -85,7 +86,7 @@ def subjects(messages):
 
 @tap.case("mutt reads the Maildir, the mbox and the gzip mbox")
 def mutt(env):
-    for name in ("Mail", "box", "box.gz"):
+    for name in ("Mail", "box", "gz/box.gz"):
         tap.equal(subjects(mutt_copies(env, name)), subjects(MESSAGES), "mutt read " + name)
 
 
@@ -94,7 +95,7 @@ def dovecot_mbox(env):
     server = dovecot.Dovecot("mbox")
     try:
         server.adopt_mbox("plain", env.agent.path("box"))
-        server.adopt_mbox("gz", env.agent.path("box.gz"), "mail/box.gz")
+        server.adopt_mbox("gz", env.agent.path("gz/box.gz"), "mail/box.gz")
         server.start()
         tap.equal(wire.digests(server.served("plain")), wire.digests(MESSAGES), "mbox")
         # Dovecot takes an mbox for gzip by the .gz of its name, so never as the inbox.
@@ -120,7 +121,7 @@ def dovecot_maildir(env):
 
 @tap.case("gunzip reads every gzip file")
 def gunzip(env):
-    tap.check(readers.gunzip_reads(env.agent.path("box.gz")), "gunzip -t refuses the mbox")
+    tap.check(readers.gunzip_reads(env.agent.path("gz/box.gz")), "gunzip -t refuses the mbox")
     folder = env.agent.path("MailGz/new")
     for name in os.listdir(folder):
         tap.check(readers.gunzip_reads(folder + "/" + name), "gunzip -t refuses " + name)

@@ -15,9 +15,8 @@ import random
 import re
 import shutil
 import tempfile
-import zlib
 
-from harness import agent, corpus, popd, procs, readers, tap, wire
+from harness import agent, corpus, ledgerfile, popd, procs, readers, tap, wire
 from harness.scene import MESSAGES, fetching, told, world
 
 WAYS = {        # how to configure a way of delivery, how to read it back
@@ -582,7 +581,7 @@ def two_processes(_env):
         scene.here(MESSAGES)
 
 
-@tap.case("a renamed account is told, and follows when its state directory is renamed")
+@tap.case("a renamed account is told, and goes on once its state directory is renamed too")
 def renamed(_env):
     with delivering("Maildir") as scene:
         one = scene.one
@@ -593,6 +592,11 @@ def renamed(_env):
         tap.equal(scene.server.log(), [], "what the server saw")
         shutil.rmtree(one.state + "/post", ignore_errors=True)
         os.rename(one.state + "/box", one.state + "/post")
+        result = one.fetch()
+        if result.status:       # it may want to hear that this is meant
+            told(result, 78, "post", r"\bbox\b", r"--accept-new-state")
+            tap.equal(scene.server.log(), [], "what the server saw")
+            scene.quiet_fetch(0, "--accept-new-state")
         scene.quiet_fetch()
         scene.here(MESSAGES)
 
@@ -665,27 +669,12 @@ def compaction(_env):
         tap.equal(scene.server.held(), [], "left on the server")
 
 
-def back_in_time(data, seconds):
-    """The ledger DATA as if all of it had happened SECONDS earlier."""
-    crc, lines = 0, []
-    places = {b"ledger": 1, b"mark": 0, b"hint": None}
-    for line in data.split(b"\n")[:-1]:
-        words = line.split(b" ")[1:]
-        place = places.get(words[0], 1)
-        if place is not None:
-            words[place + 1] = b"%d" % (int(words[place + 1]) - seconds)
-        text = b" ".join(words)
-        crc = zlib.crc32(text, crc)
-        lines.append(b"%08x %s\n" % (crc, text))
-    return b"".join(lines)
-
-
 @tap.case("the ledger of a test is what the program writes")
 def time_machine(_env):
     with delivering("Maildir", keep=False) as scene:
         scene.one.fetch_ok()
-        tap.equal(back_in_time(scene.bytes(), 0), scene.bytes(), "the ledger")
-        scene.write(back_in_time(scene.bytes(), 86400))
+        tap.equal(ledgerfile.earlier(scene.bytes(), 0), scene.bytes(), "the ledger")
+        scene.write(ledgerfile.earlier(scene.bytes(), 86400))
         scene.one.expect(0, "check", "--state")
         scene.quiet_fetch()
 
@@ -696,7 +685,7 @@ def month_later(_env):
         with delivering(way, keep=False) as scene:
             scene.one.fetch_ok()
             # A torn end has the ledger written anew, without what is old.
-            scene.write(back_in_time(scene.bytes(), 40 * 86400) + b"x")
+            scene.write(ledgerfile.earlier(scene.bytes(), 40 * 86400) + b"x")
             scene.quiet_fetch()
             scene.quiet_fetch()
             tap.check(len(scene.bytes()) < 400, "history is kept", scene.bytes().decode())

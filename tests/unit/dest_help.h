@@ -22,6 +22,7 @@ static struct {
 	const char *watch;		/* its size is logged at each flush */
 	unsigned int hints, syncs;
 	unsigned int fail_hint, fail_sync;	/* the so-manieth fails */
+	bool stop;			/* we are asked to end */
 	int status;			/* how the program ends */
 } owner;
 
@@ -53,6 +54,12 @@ HELP bool owner_sync(void *arg, struct err *err)
 	return true;
 }
 
+HELP bool owner_may_go_on(void *arg, struct err *err)
+{
+	(void)arg;
+	return !owner.stop || err_set(err, ERR_STOP, "asked to end");
+}
+
 HELP bool owner_spawn(void *arg, struct item *item, unsigned int attempt,
 	int *status_r, char *output, size_t cap, struct err *err)
 {
@@ -73,6 +80,8 @@ HELP void owner_forget(void)
 {
 	owner.log[0] = '\0';
 	owner.hints = owner.syncs = owner.fail_hint = owner.fail_sync = 0;
+	owner.stop = false;
+	owner.status = 0;
 }
 
 /* Makes the scratch directory, and the staging directory in it. */
@@ -81,8 +90,10 @@ HELP void owner_make(const char *name)
 	scratch_make(name);
 	snprintf(owner.stage_path, sizeof(owner.stage_path), "%s",
 		scratch_path("stage"));
-	owner.env = (struct dest_env){ NULL, owner_hint, owner_sync,
-		owner_spawn, scratch_subdir("stage"), owner.stage_path, TAG };
+	owner.env = (struct dest_env){ .hint = owner_hint,
+		.hint_sync = owner_sync, .may_go_on = owner_may_go_on,
+		.spawn = owner_spawn, .stage_dir = scratch_subdir("stage"),
+		.stage_path = owner.stage_path, .tag = TAG };
 	owner_forget();
 }
 

@@ -32,7 +32,8 @@ HELP struct identity identity_of(const char *content, const char *header)
 HELP struct ledger *try_ledger(const char *dir, struct err *err)
 {
 	int fd = scratch_subdir(dir);
-	struct ledger *l = ledger_open(fd, scratch_path(dir), ACCOUNT, err);
+	struct ledger *l = ledger_open(fd, scratch_path(dir), ACCOUNT, false,
+		err);
 
 	/* It is only a descriptor of a directory: leaking it would cost more
 	 * than the bookkeeping of who closes it. */

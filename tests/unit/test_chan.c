@@ -88,8 +88,8 @@ static void test_types(void)
 	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		p = packet(types[i]);
 		memset(&got, 'x', sizeof(got));
-		tap_ok(chan_send(ends[i % 2], &p, -1, &err)
-			&& chan_recv(ends[1 - i % 2], &got, &fd, &err)
+		tap_ok(chan_send(ends[i % 2], &p, -1, CHAN_WAIT, &err)
+			&& chan_recv(ends[1 - i % 2], &got, &fd, CHAN_WAIT, &err)
 			&& fd == -1 && memcmp(&p, &got, sizeof(p)) == 0,
 			"a packet of type %d", (int)types[i]);
 	}
@@ -156,7 +156,7 @@ static void test_wrong(const struct wrong *w)
 		memcpy((char *)&p + w->at, &w->value, sizeof(w->value));
 	ok = send_raw(&p, sizeof(p), NULL, 0);
 	memset(&err, 0, sizeof(err));
-	tap_ok(ok && chan_recv(ends[1], &got, &fd, &err) == !w->refused
+	tap_ok(ok && chan_recv(ends[1], &got, &fd, CHAN_WAIT, &err) == !w->refused
 		&& (!w->refused || err.class == ERR_PROTO), "%s is %s",
 		w->name, w->refused ? "refused" : "taken");
 	close_pair();
@@ -177,11 +177,11 @@ static void test_sizes(void)
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		open_pair();
 		tap_ok(send_raw(data, sizes[i], NULL, 0)
-			&& !chan_recv(ends[1], &got, &fd, &err)
+			&& !chan_recv(ends[1], &got, &fd, CHAN_WAIT, &err)
 			&& err.class == ERR_PROTO, "a packet of %zu bytes is "
 			"refused", sizes[i]);
 		tap_ok(send_raw(data, sizeof(p), NULL, 0)
-			&& chan_recv(ends[1], &got, &fd, &err),
+			&& chan_recv(ends[1], &got, &fd, CHAN_WAIT, &err),
 			"and takes nothing of the next one");
 		close_pair();
 	}
@@ -196,8 +196,8 @@ static void test_descriptor(void)
 	open_pair();
 	if (pipe(pipes) < 0)
 		exit(99);
-	tap_ok(chan_send(ends[0], &p, pipes[1], &err)
-		&& chan_recv(ends[1], &got, &fd, &err) && fd >= 0
+	tap_ok(chan_send(ends[0], &p, pipes[1], CHAN_WAIT, &err)
+		&& chan_recv(ends[1], &got, &fd, CHAN_WAIT, &err) && fd >= 0
 		&& fd != pipes[1] && fcntl(fd, F_GETFD) == FD_CLOEXEC
 		&& write(fd, "x", 1) == 1 && read(pipes[0], &byte, 1) == 1
 		&& byte == 'x', "a descriptor goes along");
@@ -220,7 +220,8 @@ static void test_leaks(size_t n, bool wanted, bool good, size_t size)
 	memcpy(data, &p, sizeof(p));
 	before = open_fds();
 	taken = send_raw(data, size, fds, n)
-		&& chan_recv(ends[1], &got, wanted ? &fd : NULL, &err);
+		&& chan_recv(ends[1], &got, wanted ? &fd : NULL,
+			CHAN_WAIT, &err);
 	tap_ok(!taken && err.class == ERR_PROTO, "%zu descriptors%s with a "
 		"packet %s: refused", n, wanted ? "" : " nobody asked for",
 		size != sizeof(p) ? "of another size" : good ? "that is right"
@@ -235,20 +236,43 @@ static void test_gone(void)
 	int fd;
 
 	open_pair();
-	tap_ok(chan_send(ends[0], &p, -1, &err), "a last packet");
+	tap_ok(chan_send(ends[0], &p, -1, CHAN_WAIT, &err), "a last packet");
 	close(ends[0]);
-	tap_ok(chan_recv(ends[1], &got, &fd, &err), "is read after the end");
-	tap_ok(!chan_recv(ends[1], &got, &fd, &err) && err.class == ERR_STOP,
+	tap_ok(chan_recv(ends[1], &got, &fd, CHAN_WAIT, &err), "is read after the end");
+	tap_ok(!chan_recv(ends[1], &got, &fd, CHAN_WAIT, &err) && err.class == ERR_STOP,
 		"then the other end is gone");
-	tap_ok(!chan_send(ends[1], &p, -1, &err) && err.class == ERR_STOP,
+	tap_ok(!chan_send(ends[1], &p, -1, CHAN_WAIT, &err) && err.class == ERR_STOP,
 		"which is told to who writes, too");
 	close(ends[1]);
 	open_pair();
-	tap_ok(chan_send(ends[0], &p, -1, &err), "a packet that is not read");
+	tap_ok(chan_send(ends[0], &p, -1, CHAN_WAIT, &err), "a packet that is not read");
 	close(ends[1]);
-	tap_ok(!chan_recv(ends[0], &got, &fd, &err) && err.class == ERR_STOP,
+	tap_ok(!chan_recv(ends[0], &got, &fd, CHAN_WAIT, &err) && err.class == ERR_STOP,
 		"when the other end goes");
 	close(ends[0]);
+}
+
+/* The parent waits for nobody. */
+static void test_no_waiting(void)
+{
+	struct chan_packet p = packet(CHAN_STOP), got;
+	unsigned int n = 0;
+	int fd;
+
+	open_pair();
+	tap_ok(!chan_recv(ends[0], &got, &fd, CHAN_DONT_WAIT, &err)
+		&& err.class == ERR_RETRY, "nothing is there yet");
+	while (n < 100000 && chan_send(ends[0], &p, -1, CHAN_DONT_WAIT, &err))
+		n++;
+	tap_ok(n > 0 && n < 100000 && err.class == ERR_RETRY,
+		"there is no room any more");
+	tap_ok(chan_recv(ends[1], &got, &fd, CHAN_DONT_WAIT, &err)
+		&& got.type == CHAN_STOP, "what was sent is there");
+	close(ends[0]);
+	while (chan_recv(ends[1], &got, &fd, CHAN_DONT_WAIT, &err))
+		n--;
+	tap_ok(n == 1 && err.class == ERR_STOP, "all of it, then the end");
+	close(ends[1]);
 }
 
 int main(void)
@@ -269,5 +293,6 @@ int main(void)
 	test_leaks(3, true, true, sizeof(struct chan_packet));
 	test_leaks(8, true, true, sizeof(struct chan_packet));
 	test_gone();
+	test_no_waiting();
 	return tap_done();
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/pop3/dot.h"
+#include "tests/unit/dot_reference.h"
 
 /*
  * The dot decoder against a decoder that sees the whole reply at once: the
@@ -65,35 +66,9 @@ static const struct pattern patterns[] = {
 	P("no end: the end lacks CRLF before it", "a.\r\n.", "a.\r\n", 0),
 };
 
-static bool line_start(const char *in, size_t at)
-{
-	return at == 0 || (at >= 2 && in[at - 2] == '\r' && in[at - 1] == '\n');
-}
-
-/* RFC 1939 section 3, in its own words, over the whole reply. */
 static void reference(const char *in, size_t len, struct outcome *o)
 {
-	size_t at = 0;
-
-	o->made = 0;
-	o->ended = false;
-	while (at < len && !o->ended) {
-		if (line_start(in, at) && in[at] == '.') {
-			at++;
-			/* Not text yet, as it may become the end. */
-			if (at == len || (in[at] == '\r' && at + 1 == len)) {
-				at = len;
-				break;
-			}
-			if (in[at] == '\r' && in[at + 1] == '\n') {
-				at += 2;
-				o->ended = true;
-				break;
-			}
-		}
-		o->out[o->made++] = in[at++];
-	}
-	o->used = at;
+	o->used = dot_reference(in, len, o->out, &o->made, &o->ended);
 }
 
 /* One piece, through an output of `cap` bytes; false if it stands still. */

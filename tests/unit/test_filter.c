@@ -9,6 +9,7 @@
 #include <zlib.h>
 
 #include "delivery/filter.h"
+#include "tests/unit/filter_reference.h"
 
 /*
  * The sinks against filters that see the whole message at once: the same
@@ -58,34 +59,6 @@ static void put(struct text *t, const char *bytes, size_t len)
 {
 	memcpy(t->bytes + t->len, bytes, len);
 	t->len += len;
-}
-
-static void reference_eol(struct text *out, const char *in, size_t len)
-{
-	size_t i;
-
-	out->len = 0;
-	for (i = 0; i < len; i++)
-		if (in[i] != '\r' || i + 1 == len || in[i + 1] != '\n')
-			put(out, in + i, 1);
-}
-
-static void reference_quote(struct text *out, const struct text *in)
-{
-	size_t at = 0, end, run;
-
-	out->len = 0;
-	while (at < in->len) {
-		for (end = at; end < in->len && in->bytes[end] != '\n'; end++)
-			;
-		end += end < in->len;
-		for (run = at; run < end && in->bytes[run] == '>'; run++)
-			;
-		if (end - run >= 5 && memcmp(in->bytes + run, "From ", 5) == 0)
-			put(out, ">", 1);
-		put(out, in->bytes + at, end - at);
-		at = end;
-	}
 }
 
 /* The message in pieces of `step` bytes after a first one of `first`. */
@@ -161,8 +134,8 @@ static size_t expect(const struct chain *c, const char *in, size_t len,
 {
 	static struct text eol, quoted;
 
-	reference_eol(&eol, in, len);
-	reference_quote(&quoted, &eol);
+	eol.len = eol_reference(in, len, eol.bytes);
+	quoted.len = quote_reference(eol.bytes, eol.len, quoted.bytes);
 	out->len = 0;
 	put(out, c->lead, strlen(c->lead));
 	if (c->options.mboxrd)

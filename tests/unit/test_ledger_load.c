@@ -249,10 +249,32 @@ static size_t first_line(char *out, size_t cap, uint64_t version,
 	const char *account)
 {
 	const struct record r = { .type = RECORD_LEDGER, .version = version,
-		.time = 1, .name = account, .text = "0123456789abcdef" };
+		.time = 1, .name = account, .text = "0123456789abcdef",
+		.id = 1 };
 	uint32_t crc = 0;
 
 	return record_encode(&r, &crc, out, cap);
+}
+
+/* A person says that the account was renamed. */
+static void test_adopt(void)
+{
+	struct err err = ERR_INIT;
+	struct ledger *l;
+	struct state s;
+	int dir;
+
+	scratch_write(FILE_NAME, whole, whole_len);
+	dir = scratch_subdir("l");
+	l = ledger_open(dir, scratch_path("l"), "other", true, &err);
+	tap_ok(l != NULL && ledger_count(l) == 6, "a ledger is taken over");
+	ledger_close(l);
+	tap_ok(!load(&s, &err) && err.class == ERR_CONFIG,
+		"and is the first account's no more");
+	l = ledger_open(dir, scratch_path("l"), "other", false, &err);
+	tap_ok(l != NULL && state_of(l).count == 5, "but the other's");
+	ledger_close(l);
+	close(dir);
 }
 
 static void test_beginning(void)
@@ -317,6 +339,7 @@ int main(void)
 	test_damage();
 	test_lines();
 	test_beginning();
+	test_adopt();
 	test_state();
 	free(whole);
 	scratch_end();

@@ -99,7 +99,7 @@ static void test_waiting(const struct waiting *w)
 	scratch_write("box", old_mail, sizeof(old_mail) - 1);
 	pid = start_other(w->what);
 	start = clock_now();
-	lock = lock_mbox(box, &created, &err);
+	lock = lock_mbox(box, TAG, &created, &err);
 	tap_ok(lock != NULL && !created && clock_now() - start >= HELD_MS / 2,
 		"waits for %s", w->name);
 	tap_ok(lock != NULL && fstat(lock_fd(lock), &held) == 0
@@ -108,7 +108,8 @@ static void test_waiting(const struct waiting *w)
 		"then it holds the file of that name, as it is now");
 	lock_release(lock);
 	waitpid(pid, &status, 0);
-	tap_ok(status == 0 && !scratch_exists("box.lock"), "nothing is left");
+	tap_ok(status == 0 && !scratch_exists("box.lock")
+		&& !scratch_exists("box.lock." TAG), "nothing is left");
 	unlink(box);
 }
 
@@ -132,27 +133,34 @@ static void test_foreign_bytes(void)
 	unlink(box);
 }
 
-/* A dotlock that somebody has left, %P a dead process, %L a living one. */
+/* A dotlock that somebody has left: %P a dead process, %L a living one, %H
+ * this host. */
 static const struct left {
 	const char *name, *text;
 	int age;			/* seconds */
 	bool goes;
 } lefts[] = {
-	{ "ours, dead", "%P %H", 0, true },
-	{ "ours, alive", "%L %H", 0, false },
-	{ "ours, alive for long", "%L %H", 3600, false },
+	{ "ours, dead", "%P %H " TAG, 0, true },
+	{ "ours, its number used again", "%L %H " TAG "\n", 0, true },
+	{ "ours, of a host since renamed", "%P other.example " TAG, 0, true },
+	{ "another account's, dead", "%P %H ffff", 0, true },
+	{ "another account's, alive", "%L %H ffff", 0, false },
+	{ "another account's, of another host", "%P other.example ffff", 0,
+		false },
 	{ "another program's, dead", "%P", 0, false },
-	{ "another program's, dead for long", "%P", 3600, true },
-	{ "another program's, dead for long, with LF", "%P\n", 3600, true },
-	{ "another program's, not long enough", "%P",
-		LIMIT_DOTLOCK_STALE_S - 30, false },
-	{ "another program's, alive", "%L", 3600, false },
-	{ "another host's", "%P other.example", 3600, false },
-	{ "empty", "", 3600, false },
-	{ "0", "0", 3600, false },
-	{ "1", "1", 3600, false },
-	{ "a negative number", "-%P", 3600, false },
-	{ "text", "locked", 3600, false },
+	{ "another program's, dead, with its host", "%P %H", 0, false },
+	{ "another program's, old", "%P", LIMIT_DOTLOCK_STALE_S + 60, true },
+	{ "another program's, not old enough", "%P",
+		LIMIT_DOTLOCK_STALE_S - 60, false },
+	{ "of another host, old", "%P other.example",
+		LIMIT_DOTLOCK_STALE_S + 60, true },
+	{ "from the future", "%P", -3600, false },
+	{ "empty", "", 0, false },
+	{ "empty, old", "", 3600, true },
+	{ "0", "0", 0, false },
+	{ "a tag that begins as ours does", "%L %H " TAG "0", 0, false },
+	{ "a negative number", "-%P %H ffff", 0, false },
+	{ "text", "locked", 0, false },
 };
 #define LEFTS (sizeof(lefts) / sizeof(lefts[0]))
 
@@ -206,7 +214,8 @@ static void test_left(void)
 		if (pids[i] != 0)
 			continue;
 		name[i][strlen(name[i]) - 5] = '\0';
-		lock = lock_mbox(scratch_path(name[i]), &created, &err);
+		lock = lock_mbox(scratch_path(name[i]), TAG, &created,
+			&err);
 		lock_release(lock);
 		_exit(lock == NULL);
 	}
@@ -223,6 +232,27 @@ static void test_left(void)
 	}
 }
 
+/* What opening the mbox sweeps away: dotlocks of ours, no other. */
+static void test_clean(void)
+{
+	const struct left other = { "", "%L %H ffff", 3600, false };
+	const struct left ours = { "", "%L %H " TAG, 0, true };
+
+	leave(&ours, "box.lock");
+	scratch_write("box.lock." TAG, "x", 1);
+	lock_clean(box, TAG);
+	tap_ok(!scratch_exists("box.lock") && !scratch_exists("box.lock." TAG),
+		"our dotlock is cleaned away");
+	leave(&other, "box.lock");
+	scratch_write("box.lock.ffff", "x", 1);
+	lock_clean(box, TAG);
+	tap_ok(scratch_exists("box.lock") && scratch_exists("box.lock.ffff"),
+		"another account's is not");
+	unlink(scratch_path("box.lock"));
+	lock_clean(box, TAG);
+	tap_ok(!scratch_exists("box.lock"), "nor what is not there");
+}
+
 int main(void)
 {
 	struct dest_lock *lock;
@@ -231,7 +261,7 @@ int main(void)
 
 	owner_make("lock");
 	snprintf(box, sizeof(box), "%s", scratch_path("box"));
-	lock = lock_mbox(box, &created, &err);
+	lock = lock_mbox(box, TAG, &created, &err);
 	tap_ok(lock != NULL && created && scratch_exists("box.lock")
 		&& scratch_holds("box", "", 0), "a missing mbox is made");
 	lock_release(lock);
@@ -241,6 +271,7 @@ int main(void)
 	for (i = 0; i < sizeof(waitings) / sizeof(waitings[0]); i++)
 		test_waiting(&waitings[i]);
 	test_foreign_bytes();
+	test_clean();
 	test_left();
 	scratch_end();
 	return tap_done();

@@ -268,9 +268,17 @@ static const struct answer {
 		"keep", NULL, NULL },
 	{ "void is not recognised", 'd', "v:a:5:c:h", "a:5", NULL, NULL,
 		"c:h", "fetch" },
-	{ "another UID is not recognised", 'k', "d:a:5:c:h d:k:9:e:j",
-		"b:5 k:9", NULL, NULL, "c:h", "fetch keep" },
-	{ "unless all UIDs are others", 'k', "d:a:5:c:h d:k:9:e:j", "b:5",
+	{ "another UID, the same in all", 'k', "d:a:5:c:h d:k:9:e:j",
+		"b:5 k:9", NULL, NULL, "c:h", "keep keep" },
+	{ "another UID, the same header only", 'k', "d:a:5:c:h d:k:9:e:j",
+		"b:5 k:9", NULL, NULL, "y:h", "fetch keep" },
+	{ "another UID, the same content only", 'k', "d:a:5:c:h d:k:9:e:j",
+		"b:5 k:9", NULL, NULL, "c:i", "fetch keep" },
+	{ "another UID, the same, no Received", 'k', "d:a:5:c:- d:k:9:e:j",
+		"b:5 k:9", NULL, NULL, "c:-", "fetch keep" },
+	{ "another UID and size, the same in all", 'k', "d:a:5:c:h d:k:9:e:j",
+		"b:6 k:9", NULL, NULL, "c:h", "fetch keep" },
+	{ "all UIDs are others", 'k', "d:a:5:c:h d:k:9:e:j", "b:5",
 		"x:h", "keep", NULL, NULL },
 	{ "all UIDs are others, and the mail is too", 'k', "d:a:5:c:h", "b:5",
 		"x:i", "fetch", "y:i", "fetch" },
@@ -430,7 +438,7 @@ int main(void)
 	test_renumbered(20, 20, 20);
 	test_renumbered(20, 5, 5);
 	test_renumbered(1, 1, 1);
-	test_renumbered(5, 11, 0);
+	test_renumbered(5, 11, 5);
 	scratch_end();
 	return tap_done();
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/limits.h"
+#include "agent/base/log.h"
 #include "agent/pop3/reply.h"
 
 /* The lines of POP3 servers, right, odd and hostile. */
@@ -18,6 +20,14 @@ static char *exact(const char *line, size_t len)
 		exit(99);
 	memcpy(copy, line, len);
 	return copy;
+}
+
+/* A line as it may be printed. */
+static const char *shown(const char *line)
+{
+	static char text[256];
+
+	return log_escape(text, sizeof(text), line, strlen(line));
 }
 
 static bool is(const char *bytes, size_t len, const char *expected)
@@ -76,7 +86,7 @@ static void test_statuses(void)
 			&& (s->code == NULL ? r.code == NULL
 				: r.code != NULL
 				&& is(r.code, r.code_len, s->code)),
-			"status \"%s\"", s->line);
+			"status \"%s\"", shown(s->line));
 		free(line);
 	}
 }
@@ -129,7 +139,12 @@ static const struct refusal {
 	{ "-ERR maildrop already locked", ERR_LOGIN, ERR_RETRY },
 	{ "-ERR Lock Busy!", ERR_LOGIN, ERR_RETRY },
 	{ "-ERR mailbox is in use", ERR_LOGIN, ERR_RETRY },
-	{ "-ERR please wait a few minutes", ERR_LOGIN, ERR_RETRY },
+	{ "-ERR unable to lock maildrop", ERR_LOGIN, ERR_RETRY },
+	/* Of a login, these may mean an account that is locked for good. */
+	{ "-ERR account locked", ERR_LOGIN, ERR_LOGIN },
+	{ "-ERR wrong password, try again", ERR_LOGIN, ERR_LOGIN },
+	{ "-ERR locked", ERR_MSG, ERR_RETRY },
+	{ "-ERR please wait a few minutes", ERR_MSG, ERR_RETRY },
 	{ "-ERR Temporarily unavailable", ERR_LOGIN, ERR_RETRY },
 	{ "-ERR too many connections", ERR_LOGIN, ERR_RETRY },
 	{ "-ERR try again later", ERR_MSG, ERR_RETRY },
@@ -178,7 +193,8 @@ static const struct list_line {
 	{ "x", BAD, 0 }, { "1x 5", BAD, 0 }, { "\xb1 5", BAD, 0 },
 	{ "1 -1972428639", 1, 0 }, { "1 %!d(float64=5461)", 1, 0 },
 	{ "1 5K", 1, 0 }, { "1 0x10", 1, 0 }, { "1 ", 1, 0 },
-	{ "1 9223372036854775807", 1, INT64_MAX },
+	{ "1 281474976710656", 1, LIMIT_MESSAGE_SIZE },
+	{ "1 281474976710657", 1, 0 }, { "1 9223372036854775807", 1, 0 },
 	{ "1 9223372036854775808", 1, 0 }, { "1 18446744073709551616", 1, 0 },
 	{ "1 99999999999999999999999999999", 1, 0 },
 	{ "33852 -1972428639", 33852, 0 }, { "1\r5", BAD, 0 },
@@ -197,7 +213,7 @@ static void test_lists(void)
 		ok = reply_list(line, strlen(l->line), &number, &size);
 		tap_ok(ok == (l->number != BAD) && (!ok
 			|| (number == l->number && size == l->size)),
-			"LIST \"%s\"", l->line);
+			"LIST \"%s\"", shown(l->line));
 		free(line);
 	}
 	line = exact("1 5\0", 4);
@@ -245,7 +261,7 @@ static void test_uidls(void)
 		tap_ok(ok == (u->number != BAD) && (!ok
 			|| (number == u->number && len == u->uid_len
 				&& memcmp(uid, u->uid, len) == 0)),
-			"UIDL \"%s\"", u->line);
+			"UIDL \"%s\"", shown(u->line));
 		free(line);
 	}
 }

@@ -61,9 +61,9 @@ class Crew:
             ports.append(port)
         return ports
 
-    def map(self, function, items):
+    def map(self, function, items, chunk=4):
         """Results in the order of the items."""
-        return self.pool.imap(function, items, chunksize=4)
+        return self.pool.imap(function, items, chunksize=chunk)
 
     def knows(self, name):
         """Whether scenario NAME can be played here."""

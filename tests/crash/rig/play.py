@@ -64,7 +64,7 @@ def _take(w, scene):
     return taken
 
 
-def _clean(verdict, w):
+def clean(verdict, w):
     """Clean runs until nothing changes, at most CLEAN_RUNS."""
     before = None
     for number in range(1, CLEAN_RUNS + 1):
@@ -93,7 +93,7 @@ def play(place):
             verdict.wrong.setdefault(word, []).extend(texts)
         if place.reader:
             taken += _take(w, scene)
-    _clean(verdict, w)
+    clean(verdict, w)
     for word, texts in oracle.judge(w, scene, place.crashes, taken).items():
         verdict.wrong.setdefault(word, []).extend(texts)
     return verdict
@@ -110,7 +110,7 @@ def baseline(name, kinds, flags=()):
                  clock_step=scene.clock_step)
     _note(verdict, "the run", w.run(shim=True))
     events, counts = w.shim.log(), w.shim.counts()
-    _clean(verdict, w)
+    clean(verdict, w)
     for word, texts in oracle.judge(w, scene, 0).items():
         verdict.wrong.setdefault(word, []).extend(texts)
     return verdict, events, counts["count"]

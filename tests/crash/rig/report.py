@@ -40,16 +40,17 @@ class Report:
             words.update(list(verdict.wrong))
             if verdict.wrong:
                 bad += 1
-                self._show(verdict, bad)
+                if bad > SHOWN:
+                    self.diag("%s: %s" % (verdict.place, ", ".join(verdict.wrong)))
+                else:
+                    self.show(verdict)
         self.total.update(words)
         self.test(not bad, "%s: %d places%s (%.0f s)" % (
             title, hit, "".join(", %s %d" % pair for pair in words.items()),
             time.monotonic() - begin))
 
-    def _show(self, verdict, number):
-        if number > SHOWN:
-            self.diag("%s: %s" % (verdict.place, ", ".join(verdict.wrong)))
-            return
+    def show(self, verdict):
+        """All that is known of a place."""
         self.diag("---- %s" % verdict.place)
         for word, texts in verdict.wrong.items():
             for text in texts[:4]:

@@ -203,7 +203,7 @@ class Snapshot:
     """A home as it was at one moment."""
 
     def __init__(self, home):
-        self.folders, self.files = [], []
+        self.folders, self.files, self.links = [], [], []
         for folder, names, files in os.walk(home):
             inner = folder[len(home):]
             for name in names:

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Power cuts: a logged run, the states it may leave behind, what follows."""
+
+import os
+import random
+from dataclasses import dataclass
+
+from . import crew, fsmodel, oracle, play, scenario, shimctl, wire
+
+# How much of what was not flushed is on the disk: names, contents. The first
+# four are tried at every moment, the fifth as often as is wanted.
+EXTREMES = (("none", "none"), ("all", "none"), ("none", "all"), ("all", "all"))
+SOME = ("some", "some")
+OFF = 600               # seconds that the machine was without power
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A power cut, as the reports name it."""
+
+    model: str
+    two: bool               # the state has a file system of its own
+    at: int                 # after which call of the log
+    names: str
+    data: str
+    seed: int
+
+    def __str__(self):
+        return "%s%s@%d:%s:%s#%d" % (self.model, "2" * self.two, self.at,
+                                     self.names, self.data, self.seed)
+
+    @classmethod
+    def parse(cls, text):
+        """A cut from its text."""
+        model, rest = text.split("@")
+        at, names, end = rest.split(":")
+        data, seed = end.split("#")
+        return cls(model.rstrip("2"), model.endswith("2"), int(at), names, data, int(seed))
+
+
+@dataclass(frozen=True)
+class Outage:
+    """A scenario and its power cuts, one while recovering from the other."""
+
+    scenario: str
+    cuts: tuple
+
+    def __str__(self):
+        return "/".join([self.scenario, *map(str, self.cuts)])
+
+
+def logged(w, scene, **orders):
+    """A run with nothing wrong but what ORDERS say; its calls."""
+    flags = ("log",) + tuple(orders.pop("flags", ())) + (("mda",) if scene.mda else ())
+    w.shim.order(flags=flags, clock_step=scene.clock_step, **orders)
+    run = w.run(shim=True)
+    return run, w.shim.log()
+
+
+def matters(event):
+    """Whether a power cut after this call can find another state."""
+    return event.ok and (event.kind in shimctl.LASTING[:shimctl.KIND["times"]]
+                         or event.kind == "send" and b"QUIT" in event.data)
+
+
+def moments(w, scene, base, events, model, two):
+    """At each call that matters: its place in the log, the disk, the server."""
+    disk = fsmodel.Disk(w.home, base, model, two)
+    server = wire.Wire(scene.texts if not isinstance(base, fsmodel.State) else base.served)
+    for event in events:
+        disk.apply(event)
+        server.apply(event)
+        if matters(event):
+            yield event.order, disk, server
+
+
+def crash(disk, server, cut):
+    """The state that a cut leaves behind."""
+    state = disk.crash(random.Random(cut.seed), cut.names, cut.data)
+    state.served = dict(server.held)
+    return state
+
+
+def set_up(w, state):
+    """The machine is back: its files are some time old, and the process ids
+    that they name belong to somebody else."""
+    w.restore(state)
+    w.serve(state.served)
+    for path, _mode, _data in state.files:
+        if path.endswith(".lock"):
+            _other_owner(w.home + path)
+        then = os.stat(w.home + path).st_mtime - OFF
+        os.utime(w.home + path, (then, then))
+
+
+def _other_owner(path):
+    with open(path, "rb") as file:
+        owner, blank, rest = file.read().partition(b" ")
+    if owner.isdigit() and blank:
+        with open(path, "wb") as file:
+            file.write(b"%d %s" % (os.getppid(), rest))
+
+
+def recover(w, scene, outage, state):
+    """Clean runs from a state; the verdict."""
+    verdict = play.Verdict(outage)
+    set_up(w, state)
+    w.configure(scene)
+    for word, texts in oracle.judge_moment(w, scene).items():
+        if scene.kind != "pipe":
+            verdict.wrong.setdefault(word, []).extend(texts)
+    play.clean(verdict, w)
+    for word, texts in oracle.judge(w, scene, len(outage.cuts)).items():
+        verdict.wrong.setdefault(word, []).extend(texts)
+    return verdict
+
+
+class Explorer:
+    """Plays states of one scenario until there were enough."""
+
+    def __init__(self, name, model, two, wanted, seed, orders=None):
+        self.w, self.scene, self.name = crew.own(), scenario.ALL[name], name
+        self.model, self.two = model, two
+        self.wanted, self.seed = wanted, seed
+        self.orders = orders or {}
+        self.seen, self.verdicts = set(), []
+
+    def explore(self):
+        """The first run, then runs from some of the states it may leave."""
+        base = crew.before(self.name)
+        self.scene.start(self.w, base)
+        self.w.configure(self.scene)
+        _run, events = logged(self.w, self.scene, **self.orders)
+        self._from(base, events, (), self.wanted * 2 // 3)
+        rng, tried = random.Random(self.seed), 0
+        while len(self.verdicts) < self.wanted and tried < 40:
+            tried += 1
+            self._second(base, events, rng)
+        return self.verdicts
+
+    def _second(self, base, events, rng):
+        """A cut, and more of them while the next run recovers from it."""
+        at, seed = rng.choice([e.order for e in events if matters(e)]), rng.getrandbits(31)
+        cut = Cut(self.model, self.two, at, *SOME, seed)
+        state = replay(self.w, self.scene, base, events, cut)
+        set_up(self.w, state)
+        self.w.configure(self.scene)
+        _run, more = logged(self.w, self.scene, **self.orders)
+        self._from(state, more, (cut,), min(self.wanted, len(self.verdicts) + 25))
+
+    def _from(self, base, events, cuts, enough):
+        count = sum(map(matters, events)) or 1
+        random_ones = max(1, (enough - len(self.verdicts)) // count - 2)
+        chosen = random.Random(self.seed)
+        picks = [c for c in EXTREMES] + [SOME] * random_ones
+        share = (enough - len(self.verdicts)) / (count * len(picks) * 0.6)
+        for at, disk, server in moments(self.w, self.scene, base, events,
+                                        self.model, self.two):
+            for names, data in picks:
+                if len(self.verdicts) >= enough:
+                    return
+                seed = chosen.getrandbits(31)
+                if chosen.random() < share:
+                    self._one(disk, server, cuts + (Cut(
+                        self.model, self.two, at, names, data, seed),))
+
+    def _one(self, disk, server, cuts):
+        state = crash(disk, server, cuts[-1])
+        key = (state.key(), tuple(sorted(state.served)))
+        if key not in self.seen:
+            self.seen.add(key)
+            self.verdicts.append(recover(self.w, self.scene,
+                                         Outage(self.name, cuts), state))
+
+
+def replay(w, scene, base, events, cut):
+    """The state that a cut leaves behind, from the log."""
+    for at, disk, server in moments(w, scene, base, events, cut.model, cut.two):
+        if at == cut.at:
+            return crash(disk, server, cut)
+    raise ValueError("no call %d in the log" % cut.at)
+
+
+def explore(task):
+    """For a crew: (name, model, two, wanted, seed[, orders])."""
+    return Explorer(*task).explore()
+
+
+def play_outage(text):
+    """For a crew: one outage, from its text."""
+    name, *cuts = text.split("/")
+    cuts = tuple(map(Cut.parse, cuts))
+    w, scene = crew.own(), scenario.ALL[name]
+    state = crew.before(name)
+    scene.start(w, state)
+    for cut in cuts:
+        w.configure(scene)
+        _run, events = logged(w, scene)
+        state = replay(w, scene, state, events, cut)
+        set_up(w, state)
+    return recover(w, scene, Outage(name, cuts), state)
+
+
