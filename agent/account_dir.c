@@ -67,7 +67,10 @@ bool account_dir_open(struct account_dir *d, const char *state,
 	const char *account, struct err *err)
 {
 	d->dir = d->stage = d->lock = -1;
-	snprintf(d->path, sizeof(d->path), "%s/%s", state, account);
+	if ((size_t)snprintf(d->path, sizeof(d->path), "%s/%s", state,
+		account) >= sizeof(d->path))
+		return err_set(err, ERR_CONFIG, "state: the path %s is too "
+			"long", state);
 	snprintf(d->stage_path, sizeof(d->stage_path), "%s/stage", d->path);
 	d->dir = fsx_makedir(d->path, err);
 	if (d->dir < 0) {

@@ -57,8 +57,11 @@ static bool write_intents(struct batch *batch, struct err *err)
 		slot->what.dest = batch->dest_name;
 		slot->what.size = slot->item.size;
 		slot->what.stored = slot->item.stored;
-		if (!ledger_intent(batch->ledger, &slot->what, &slot->entry,
-			err))
+		slot->what.place = slot->item.place;
+		if (!(slot->entry == NULL ? ledger_intent(batch->ledger,
+				&slot->what, &slot->entry, err)
+			: ledger_redirect(batch->ledger, slot->entry,
+				&slot->what, err)))
 			return false;
 		slot->item.id = slot->entry->id;
 	}
@@ -78,8 +81,8 @@ static bool note_one(struct batch *batch, struct batch_slot *slot,
 		return ledger_deferred(batch->ledger, slot->entry,
 			slot->item.err.text, err);
 	case ITEM_VOID:
-		log_warn("the staged file %s has disappeared; the message "
-			"will be fetched again", slot->item.name);
+		log_warn("nothing usable is left of the staged file %s; the "
+			"message will be fetched again", slot->item.name);
 		return ledger_void(batch->ledger, slot->entry, err);
 	case ITEM_STAGED:
 		break;
@@ -87,16 +90,15 @@ static bool note_one(struct batch *batch, struct batch_slot *slot,
 	return true;
 }
 
-bool batch_note(struct batch *batch, struct batch_slot *const *slots,
-	size_t n, struct err *err)
+static bool note_all(struct batch *batch, size_t n, struct err *err)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		if (!note_one(batch, slots[i], err))
+		if (!note_one(batch, &batch->slots[i], err))
 			return false;
 		if (batch->done != NULL)
-			batch->done(batch->arg, slots[i]);
+			batch->done(batch->arg, &batch->slots[i]);
 	}
 	/* A Maildir shows by itself what was delivered; elsewhere the note is
 	 * all there is, and comes before the lock is let go. */
@@ -105,27 +107,38 @@ bool batch_note(struct batch *batch, struct batch_slot *const *slots,
 	return ledger_sync(batch->ledger, err);
 }
 
-bool batch_commit(struct batch *batch, struct err *err)
+void batch_items(struct batch *batch, struct item **items, size_t n)
 {
-	struct batch_slot *slots[LIMIT_BATCH_MESSAGES];
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		items[i] = &batch->slots[i].item;
+}
+
+bool batch_finish(struct batch *batch, size_t n, struct err *err)
+{
 	struct item *items[LIMIT_BATCH_MESSAGES];
 	const struct dest_kind *kind = batch->dest->kind;
-	size_t i, n = batch->count;
 
-	if (n == 0)
-		return true;
-	for (i = 0; i < n; i++) {
-		slots[i] = &batch->slots[i];
-		items[i] = &batch->slots[i].item;
-	}
-	if (!stage_sync(&batch->dest->stage, items, n, err)
-	    || !write_intents(batch, err)
-	    || !kind->commit(batch->dest, items, n, err)
-	    || !kind->sync(batch->dest, err)
-	    || !batch_note(batch, slots, n, err))
+	batch_items(batch, items, n);
+	if (!kind->sync(batch->dest, err) || !note_all(batch, n, err))
 		return false;
 	kind->release(batch->dest, items, n);
 	batch->count = 0;
 	batch->bytes = 0;
 	return true;
+}
+
+bool batch_commit(struct batch *batch, struct err *err)
+{
+	struct item *items[LIMIT_BATCH_MESSAGES];
+	size_t n = batch->count;
+
+	if (n == 0)
+		return true;
+	batch_items(batch, items, n);
+	return stage_sync(&batch->dest->stage, items, n, err)
+		&& write_intents(batch, err)
+		&& batch->dest->kind->commit(batch->dest, items, n, err)
+		&& batch_finish(batch, n, err);
 }

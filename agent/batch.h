@@ -17,7 +17,8 @@
 struct batch_slot {
 	struct item item;
 	struct ledger_entry what;	/* for the intent; strings not owned */
-	struct ledger_entry *entry;	/* in the ledger, after the intent */
+	struct ledger_entry *entry;	/* in the ledger; before batch_commit()
+					 * only if it is to be redirected */
 	void *owner;			/* whatever the pass wants to know */
 };
 
@@ -49,9 +50,12 @@ bool batch_full(const struct batch *batch);
  * reached, recovery finishes it. */
 bool batch_commit(struct batch *batch, struct err *err) MUST_USE;
 
-/* Writes down what became of n settled slots: delivered, deferred, void. */
-bool batch_note(struct batch *batch, struct batch_slot *const *slots,
-	size_t n, struct err *err) MUST_USE;
+/* The second half of that order, for the first n slots: destination durable,
+ * outcome noted, locks let go. Recovery comes in here, after settle. */
+bool batch_finish(struct batch *batch, size_t n, struct err *err) MUST_USE;
+
+/* The items of the first n slots, as destinations take them. */
+void batch_items(struct batch *batch, struct item **items, size_t n);
 
 /* For struct dest_env: notes in the ledger for the slot an item is in. */
 bool batch_hint(struct batch *batch, struct item *item, const char *text,

@@ -40,7 +40,7 @@ bool ledger_put(struct ledger *l, const struct record *r, struct err *err)
 static bool record(struct ledger *l, struct record *r, struct err *err)
 {
 	const struct record mark = { .type = RECORD_MARK,
-		.time = clock_wall() };
+		.time = clock_wall(), .before = l->crc };
 
 	if (l->synced && !ledger_put(l, &mark, err))
 		return false;
@@ -132,8 +132,7 @@ void ledger_close(struct ledger *l)
 
 	if (l == NULL)
 		return;
-	/* History is worth its space up to a few lines a message. */
-	if (!l->broken && l->lines > 6 * l->count + 1000
+	if (!l->broken && ledger_wants_compaction(l)
 	    && !ledger_compact(l, &err))
 		log_err(LOG_LEVEL_WARN, &err);
 	if (!l->broken && !ledger_flush(l, &err))
@@ -172,17 +171,37 @@ static void take_uid(struct ledger *l, struct record *r, const char *uid,
 	r->uid_len = len;
 }
 
+static void take_place(struct ledger *l, struct record *r,
+	const struct ledger_entry *what)
+{
+	r->name = arena_strdup(l->arena, what->name);
+	r->dest = arena_strdup(l->arena, what->dest);
+	r->size = what->size;
+	r->stored = what->stored;
+	r->place = what->place;
+}
+
+bool ledger_redirect(struct ledger *l, struct ledger_entry *entry,
+	const struct ledger_entry *what, struct err *err)
+{
+	struct record r = { .type = RECORD_INTENT, .id = entry->id,
+		.time = clock_wall(), .uid = entry->uid,
+		.uid_len = entry->uid_len, .listed = entry->listed,
+		.identity = entry->identity };
+
+	take_place(l, &r, what);
+	return record(l, &r, err);
+}
+
 bool ledger_intent(struct ledger *l, const struct ledger_entry *what,
 	struct ledger_entry **entry_r, struct err *err)
 {
 	struct record r = { .type = RECORD_INTENT, .id = l->next_id,
 		.time = clock_wall(), .listed = what->listed,
-		.size = what->size, .stored = what->stored,
 		.identity = what->identity };
 
 	take_uid(l, &r, what->uid, what->uid_len);
-	r.name = arena_strdup(l->arena, what->name);
-	r.dest = arena_strdup(l->arena, what->dest);
+	take_place(l, &r, what);
 	if (!record(l, &r, err))
 		return false;
 	*entry_r = l->entries[l->count - 1];
@@ -247,6 +266,13 @@ bool ledger_baseline(struct ledger *l, const struct ledger_entry *what,
 		.identity = what->identity, .state = LEDGER_BASELINE };
 
 	take_uid(l, &r, what->uid, what->uid_len);
+	return record(l, &r, err);
+}
+
+bool ledger_note_inexact(struct ledger *l, struct err *err)
+{
+	struct record r = { .type = RECORD_INEXACT, .time = clock_wall() };
+
 	return record(l, &r, err);
 }
 

@@ -52,7 +52,7 @@ struct ledger_entry {
 	const char *name;		/* staged file */
 	const char *dest;		/* dest_describe() */
 	const char *hint;		/* the destination's last note, or "" */
-	uint64_t size, stored;		/* struct item */
+	uint64_t size, stored, place;	/* struct item */
 	/* LEDGER_INTENT that was refused, LEDGER_FAILED: */
 	unsigned int tries;		/* so often */
 	int64_t next_try;		/* wall time */
@@ -96,6 +96,10 @@ bool ledger_has_moved(const struct ledger *ledger);
  * further one fails too, and the pass must end. */
 bool ledger_intent(struct ledger *ledger, const struct ledger_entry *what,
 	struct ledger_entry **entry_r, struct err *err) MUST_USE;
+/* An open intent goes to another destination: name, dest, size, stored and
+ * place of `what` take the place of its own, in one record. */
+bool ledger_redirect(struct ledger *ledger, struct ledger_entry *entry,
+	const struct ledger_entry *what, struct err *err) MUST_USE;
 /* The id the next intent gets. */
 uint64_t ledger_next_id(const struct ledger *ledger);
 /* The last id that is durable in the file; 0 if there is none. */
@@ -116,6 +120,9 @@ bool ledger_failed(struct ledger *ledger, struct ledger_entry *entry,
 /* Marked as seen; the identity may be empty (see identity_none()). */
 bool ledger_baseline(struct ledger *ledger, const struct ledger_entry *what,
 	struct err *err) MUST_USE;
+/* The server's listed sizes are not exact; see pass_step.c. */
+bool ledger_note_inexact(struct ledger *ledger, struct err *err) MUST_USE;
+bool ledger_sizes_inexact(const struct ledger *ledger);
 /* The server has given a known message another UID. */
 bool ledger_moved(struct ledger *ledger, struct ledger_entry *entry,
 	const char *uid, size_t len, struct err *err) MUST_USE;

@@ -11,6 +11,9 @@
 /* Deleted messages are remembered for a month: servers have shown them again
  * after a restore. Failures too. */
 #define GONE_SECONDS (30 * 86400)
+/* History is worth its space up to here. */
+#define LINES_A_MESSAGE 6
+#define LINES_AT_LEAST 1000
 
 static bool put_header(struct ledger *l, struct err *err)
 {
@@ -28,6 +31,7 @@ static bool put_open(struct ledger *l, const struct ledger_entry *e,
 	const struct record intent = { .type = RECORD_INTENT, .id = e->id,
 		.time = e->time, .uid = e->uid, .uid_len = e->uid_len,
 		.listed = e->listed, .size = e->size, .stored = e->stored,
+		.place = e->place,
 		.identity = e->identity, .name = e->name, .dest = e->dest };
 	const struct record hint = { .type = RECORD_HINT, .id = e->id,
 		.text = e->hint };
@@ -38,6 +42,23 @@ static bool put_open(struct ledger *l, const struct ledger_entry *e,
 	return ledger_put(l, &intent, err)
 		&& (e->hint[0] == '\0' || ledger_put(l, &hint, err))
 		&& (e->tries == 0 || ledger_put(l, &deferred, err));
+}
+
+/* What is only history. */
+static bool is_dead(const struct ledger_entry *e)
+{
+	return e->state == LEDGER_VOID || ((e->state == LEDGER_GONE
+			|| e->state == LEDGER_FAILED)
+		&& clock_wall() - e->time > GONE_SECONDS);
+}
+
+bool ledger_wants_compaction(const struct ledger *l)
+{
+	size_t i, live = 0;
+
+	for (i = 0; i < l->count; i++)
+		live += !is_dead(l->entries[i]);
+	return l->lines > LINES_A_MESSAGE * live + LINES_AT_LEAST;
 }
 
 static bool put_entry(struct ledger *l, const struct ledger_entry *e,
@@ -53,9 +74,7 @@ static bool put_entry(struct ledger *l, const struct ledger_entry *e,
 		.listed = e->listed, .tries = e->tries,
 		.next_try = e->next_try, .text = e->reason };
 
-	if (e->state == LEDGER_VOID || ((e->state == LEDGER_GONE
-			|| e->state == LEDGER_FAILED)
-		&& clock_wall() - e->time > GONE_SECONDS))
+	if (is_dead(e))
 		return true;
 	if (e->state == LEDGER_INTENT)
 		return put_open(l, e, err);
@@ -64,9 +83,12 @@ static bool put_entry(struct ledger *l, const struct ledger_entry *e,
 
 static bool put_all(struct ledger *l, struct err *err)
 {
+	const struct record inexact = { .type = RECORD_INEXACT,
+		.time = clock_wall() };
 	size_t i;
 
-	if (!put_header(l, err))
+	if (!put_header(l, err)
+	    || (l->inexact && !ledger_put(l, &inexact, err)))
 		return false;
 	for (i = 0; i < l->count; i++)
 		if (!put_entry(l, l->entries[i], err))
@@ -85,6 +107,8 @@ bool ledger_compact(struct ledger *l, struct err *err)
 	if (l->fd >= 0)
 		close(l->fd);
 	l->fd = fd;
+	/* What waits to be written is in memory too. */
+	l->len = 0;
 	l->lines = 0;
 	l->synced = false;
 	if (put_all(l, err)) {

@@ -51,14 +51,15 @@ static bool load_line(struct loader *load, const char *line, size_t len,
 {
 	struct ledger *l = load->ledger;
 	struct record r;
-	bool good = record_decode(&r, &load->crc, line, len, l->arena);
+	bool good;
 
 	load->line++;
 	if (load->bad != 0)
 		/* Lost in a power cut, unless something behind it says that
 		 * it was durable. */
-		return !good || r.type != RECORD_MARK
+		return !record_is_mark(line, len, l->arena)
 			|| damaged(l, load->bad, err);
+	good = record_decode(&r, &load->crc, line, len, l->arena);
 	if (good && load->line == 1) {
 		if (!load_header(l, &r, err))
 			return false;

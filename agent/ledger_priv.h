@@ -37,6 +37,7 @@ struct ledger {
 	bool broken;			/* a write failed: nothing more */
 	bool adopt;			/* take over another account's file */
 	bool rename;			/* it was one: write it anew */
+	bool inexact;			/* RECORD_INEXACT */
 	bool moved;			/* there was a RECORD_MOVED */
 	bool torn;			/* the end must be cut off */
 	size_t len;
@@ -51,6 +52,9 @@ bool ledger_apply(struct ledger *l, const struct record *r);
 /* A UID as it is stored: a very long one by its hash, kept in `room`. */
 #define LEDGER_UID_ROOM 32
 void ledger_short_uid(const char **uid, size_t *len, char *room);
+
+/* ledger_compact.c: is the file mostly history? */
+bool ledger_wants_compaction(const struct ledger *l);
 
 /* ledger.c: one line into the buffer. */
 bool ledger_put(struct ledger *l, const struct record *r, struct err *err)

@@ -28,6 +28,7 @@ static const struct field {
 	{ 'l', FIELD_NUMBER, offsetof(struct record, listed) },
 	{ 'z', FIELD_NUMBER, offsetof(struct record, size) },
 	{ 's', FIELD_NUMBER, offsetof(struct record, stored) },
+	{ 'p', FIELD_NUMBER, offsetof(struct record, place) },
 	{ 'c', FIELD_DIGEST, offsetof(struct record, identity.content) },
 	{ 'h', FIELD_HEADER, offsetof(struct record, identity) },
 	{ 'n', FIELD_TEXT, offsetof(struct record, name) },
@@ -37,6 +38,7 @@ static const struct field {
 	{ 'a', FIELD_TIME, offsetof(struct record, next_try) },
 	{ 'S', FIELD_NUMBER, offsetof(struct record, state) },
 	{ 'v', FIELD_NUMBER, offsetof(struct record, version) },
+	{ 'b', FIELD_NUMBER, offsetof(struct record, before) },
 };
 
 /* The fields of each type, in the order of the line. */
@@ -44,7 +46,7 @@ static const struct {
 	const char *name, *letters;
 } types[] = {
 	[RECORD_LEDGER] = { "ledger", "vtnxi" },
-	[RECORD_INTENT] = { "intent", "itulzschnd" },
+	[RECORD_INTENT] = { "intent", "itulzspchnd" },
 	[RECORD_HINT] = { "hint", "ix" },
 	[RECORD_DELIVERED] = { "delivered", "it" },
 	[RECORD_DEFERRED] = { "deferred", "itkax" },
@@ -54,7 +56,8 @@ static const struct {
 	[RECORD_SEEN] = { "seen", "itulchS" },
 	[RECORD_FAILED] = { "failed", "itulkax" },
 	[RECORD_MOVED] = { "moved", "itu" },
-	[RECORD_MARK] = { "mark", "t" },
+	[RECORD_INEXACT] = { "inexact", "t" },
+	[RECORD_MARK] = { "mark", "tb" },
 };
 
 static_assert(sizeof(types) / sizeof(types[0]) == RECORD_TYPES,
@@ -271,4 +274,19 @@ bool record_decode(struct record *record_r, uint32_t *crc, const char *line,
 			return false;
 	}
 	return p == end;
+}
+
+bool record_is_mark(const char *line, size_t len, struct arena *arena)
+{
+	const char *blank = memrchr(line, ' ', len);
+	struct record r;
+	uint64_t before;
+	uint32_t crc;
+
+	if (blank == NULL || !num_u64(blank + 1, (size_t)(line + len
+		- (blank + 1)), UINT32_MAX, &before))
+		return false;
+	crc = (uint32_t)before;
+	return record_decode(&r, &crc, line, len, arena)
+		&& r.type == RECORD_MARK;
 }

@@ -27,6 +27,7 @@ enum record_type {
 	RECORD_SEEN,		/* baseline; any settled entry, compacted */
 	RECORD_FAILED,		/* the server did not hand it over */
 	RECORD_MOVED,		/* another UID */
+	RECORD_INEXACT,		/* the server's sizes are not exact */
 	RECORD_MARK,		/* everything before it is durable */
 	RECORD_TYPES
 };
@@ -37,13 +38,14 @@ struct record {
 	int64_t time;
 	const char *uid;
 	size_t uid_len;
-	uint64_t listed, size, stored;
+	uint64_t listed, size, stored, place;
 	struct identity identity;
 	const char *name, *dest, *text;
 	uint64_t tries;
 	int64_t next_try;
 	uint64_t state;		/* RECORD_SEEN: enum ledger_state */
 	uint64_t version;	/* RECORD_LEDGER */
+	uint64_t before;	/* RECORD_MARK: the CRC of the line before */
 };
 
 /* Puts the line into out (cap bytes) and returns its length; *crc is the CRC
@@ -56,5 +58,8 @@ size_t record_encode(const struct record *record, uint32_t *crc, char *out,
  * what the line says its CRC is, if it says anything, in either case. */
 bool record_decode(struct record *record_r, uint32_t *crc, const char *line,
 	size_t len, struct arena *arena);
+
+/* Is this line a mark, whatever has become of the lines before it? */
+bool record_is_mark(const char *line, size_t len, struct arena *arena);
 
 #endif

@@ -73,6 +73,17 @@ static enum ledger_state first_state(const struct record *r)
 	return (enum ledger_state)r->state;
 }
 
+/* Where an intent's message is, and where it is to go. */
+static void apply_place(struct ledger_entry *e, const struct record *r)
+{
+	e->name = r->name;
+	e->dest = r->dest;
+	e->hint = "";
+	e->size = r->size;
+	e->stored = r->stored;
+	e->place = r->place;
+}
+
 static bool apply_new(struct ledger *l, const struct record *r)
 {
 	struct ledger_entry *e;
@@ -90,14 +101,12 @@ static bool apply_new(struct ledger *l, const struct record *r)
 	e->uid_len = r->uid_len;
 	e->listed = r->listed;
 	e->identity = r->identity;
-	e->name = r->type == RECORD_INTENT ? r->name : "";
-	e->dest = r->type == RECORD_INTENT ? r->dest : "";
-	e->hint = "";
+	e->name = e->dest = e->hint = "";
 	e->reason = r->type == RECORD_FAILED ? r->text : "";
 	e->tries = (unsigned int)r->tries;
 	e->next_try = r->next_try;
-	e->size = r->size;
-	e->stored = r->stored;
+	if (r->type == RECORD_INTENT)
+		apply_place(e, r);
 	l->entries[l->count++] = e;
 	link_entry(l, e);
 	l->next_id = r->id + 1;
@@ -134,6 +143,11 @@ bool ledger_has_uids(const struct ledger *l)
 	return false;
 }
 
+bool ledger_sizes_inexact(const struct ledger *l)
+{
+	return l->inexact;
+}
+
 bool ledger_has_moved(const struct ledger *l)
 {
 	return l->moved;
@@ -143,16 +157,23 @@ bool ledger_apply(struct ledger *l, const struct record *r)
 {
 	struct ledger_entry *e;
 
-	if (r->type == RECORD_INTENT || r->type == RECORD_SEEN)
-		return apply_new(l, r);
 	if (r->type == RECORD_MARK)
 		return true;
+	if (r->type == RECORD_INEXACT)
+		return l->inexact = true;
 	e = by_id(l, r->id);
+	if (r->type == RECORD_SEEN || (r->type == RECORD_INTENT && e == NULL))
+		return apply_new(l, r);
 	if (e == NULL && r->type == RECORD_FAILED)
 		return apply_new(l, r);
 	if (r->type == RECORD_LEDGER || e == NULL)
 		return false;
 	switch (r->type) {
+	case RECORD_INTENT:
+		if (e->state != LEDGER_INTENT)
+			return false;
+		apply_place(e, r);
+		break;
 	case RECORD_HINT:
 		e->hint = r->text;
 		break;
@@ -179,7 +200,7 @@ bool ledger_apply(struct ledger *l, const struct record *r)
 		e->time = r->time;
 		break;
 	case RECORD_LEDGER:
-	case RECORD_INTENT:
+	case RECORD_INEXACT:
 	case RECORD_SEEN:
 	case RECORD_MARK:
 	case RECORD_TYPES:

@@ -43,7 +43,8 @@ static void read_line(struct marker *marker, int fd)
 
 void marker_read(struct marker *marker, const struct account *account)
 {
-	char key[600];
+	const struct deliver *d = &account->deliver;
+	char key[900];
 	struct digest digest;
 	int dir, fd;
 
@@ -51,8 +52,11 @@ void marker_read(struct marker *marker, const struct account *account)
 	find_folder(marker, account);
 	if (marker->folder[0] == '\0')
 		return;
-	snprintf(key, sizeof(key), "%.250s@%.250s:%" PRIu64, account->user,
-		account->host, account->port);
+	/* Several accounts may deliver to one folder, and one maildrop to
+	 * several mboxes of a folder. */
+	snprintf(key, sizeof(key), "%.250s@%.250s:%" PRIu64 " %.250s",
+		account->user, account->host, account->port,
+		d->kind == DELIVER_MBOX ? strrchr(d->path, '/') : "");
 	digest = digest_of(key, strlen(key));
 	snprintf(marker->name, sizeof(marker->name), ".postrider-%s",
 		digest.text);

@@ -13,7 +13,7 @@
  * of it, would have everything fetched again: the commonest source of doubled
  * mail. Lost state is therefore an error with ways on, not an empty ledger.
  *
- * One file for each user, host and port, in the Maildir or in the folder of the
+ * One file for each user, host, port and mbox, in the Maildir or in the folder of the
  * mbox. A pipe has no place for one; a folder we may not write to has none
  * either.
  */

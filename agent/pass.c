@@ -138,6 +138,22 @@ static bool open_ledger(struct pass *pass, struct err *err)
 	return true;
 }
 
+/* Was a delivery to the present destination cut off? Then it must be there; if
+ * it is not, its disk is not mounted, and it must not be made anew. */
+static bool has_open_intent(const struct pass *pass)
+{
+	const struct ledger_entry *e;
+	size_t i;
+
+	for (i = 0; i < ledger_count(pass->ledger); i++) {
+		e = ledger_at(pass->ledger, i);
+		if (e->state == LEDGER_INTENT
+		    && strcmp(e->dest, pass->batch.dest_name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static bool open_local(struct pass *pass, struct err *err)
 {
 	const struct config *config = pass->env->session.config;
@@ -156,7 +172,7 @@ static bool open_local(struct pass *pass, struct err *err)
 	pass->batch.done = message_done;
 	pass->batch.arg = pass;
 	pass->batch.dest = dest_open(pass->batch.dest_name, &pass->dest_env,
-		err);
+		!has_open_intent(pass), err);
 	return pass->batch.dest != NULL;
 }
 
@@ -201,17 +217,15 @@ static bool list(struct pass *pass, struct err *err)
 	return true;
 }
 
-static bool run(struct pass *pass, struct err *err)
+/* From the connection to QUIT. */
+static bool hold_session(struct pass *pass, struct err *err)
 {
-	if (!open_local(pass, err))
-		return false;
-	pass_tell(pass, PHASE_RECOVER);
-	if (!recover(&pass->batch, &pass->dest_env, err))
-		return false;
 	pass_tell(pass, PHASE_CONNECT);
 	pass->client = session_open(&pass->env->session, err);
 	if (pass->client == NULL)
 		return false;
+	if (pass->lockstep)
+		client_lockstep(pass->client);
 	if (!list(pass, err) || !pass_check_known(pass, err))
 		return false;
 	if (pass->env->options.baseline)
@@ -219,6 +233,23 @@ static bool run(struct pass *pass, struct err *err)
 			err);
 	return pass_fetch(pass, err) && pass_delete(pass, err)
 		&& pass_quit(pass, err);
+}
+
+static bool run(struct pass *pass, struct err *err)
+{
+	if (!open_local(pass, err))
+		return false;
+	pass_tell(pass, PHASE_RECOVER);
+	if (!recover(&pass->batch, &pass->dest_env, err))
+		return false;
+	if (hold_session(pass, err))
+		return true;
+	if (!pass->out_of_step)
+		return false;
+	log_err(LOG_LEVEL_INFO, err);
+	pass_start_over(pass);
+	err_clear(err);
+	return hold_session(pass, err);
 }
 
 /* The pass went through, but not for every message. */

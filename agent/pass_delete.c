@@ -7,8 +7,10 @@
 static bool send_dele(void *arg, size_t i, struct err *err)
 {
 	struct pass *pass = arg;
+	struct ledger_entry *e = pass->work[i]->entry;
 
-	return ledger_deleting(pass->ledger, pass->work[i]->entry, err)
+	return (e->state == LEDGER_DELETING
+			|| ledger_deleting(pass->ledger, e, err))
 		&& client_put(pass->client, "DELE", pass_number(pass, i), err);
 }
 
@@ -46,6 +48,10 @@ static bool note_vanished(struct pass *pass, struct err *err)
 	struct ledger_entry *e;
 	size_t i;
 
+	/* What is listed and was not recognised may be any of them. */
+	for (i = 0; i < pass->plan.count; i++)
+		if (pass->plan.messages[i].entry == NULL)
+			return true;
 	for (i = 0; i < ledger_count(pass->ledger); i++) {
 		e = ledger_at(pass->ledger, i);
 		if (e->state == LEDGER_DELETING && !e->claimed

@@ -7,6 +7,9 @@
 #include "agent/base/log.h"
 #include "agent/pass_priv.h"
 
+/* Bytes of a message between two looks at the disk. */
+#define CHECK_ROOM_EVERY (4u << 20)
+
 /* Room for a message where it is staged; twice, where it is then copied. */
 static uint64_t room_needed(const struct pass *pass, uint64_t size)
 {
@@ -32,10 +35,13 @@ static bool send_retr(void *arg, size_t i, struct err *err)
 
 /* Listed sizes are rough (some servers count LF as one byte, some compressed
  * ones), so only a gross excess is taken for an attack on the disk. */
-static uint64_t body_limit(const struct pass *pass)
+static uint64_t body_limit(const struct pass *pass,
+	const struct listed *listed)
 {
 	uint64_t limit = pass->account->limits.message;
 
+	if (listed->size != 0)
+		return 4 * listed->size + (1 << 20);
 	return limit == 0 ? 0 : 2 * limit + 65536;
 }
 
@@ -73,6 +79,14 @@ static bool meter_push(struct sink *sink, const char *data, size_t len,
 
 	pass->progress.bytes += len;
 	pass_tell(pass, PHASE_FETCH);
+	/* It may be far larger than listed. */
+	pass->unchecked += len;
+	if (pass->unchecked > CHECK_ROOM_EVERY) {
+		pass->unchecked = 0;
+		if (fsx_room(pass->batch.dest->stage.dir) == 0)
+			return err_set(err, ERR_RETRY, "the disk of %s is "
+				"full", pass->batch.dest->stage.path);
+	}
 	return pass->metered->push(pass->metered, data, len, err);
 }
 
@@ -92,18 +106,25 @@ static bool retrieve(struct pass *pass, struct batch_slot *slot,
 	struct sink *sink;
 	uint64_t bytes;
 
+	pass->spoiled = true;
 	if (!dest->kind->stage(dest, &slot->item, &sink, err))
 		return false;
 	pass->metered = headers_start(pass->headers, sink);
 	pass->meter = (struct sink){ meter_push, meter_finish };
 	result = pump(client_body(pass->client, m->listed->size),
-		&pass->meter, body_limit(pass), &bytes, err);
+		&pass->meter, body_limit(pass, m->listed), &bytes, err);
 	if (result == PUMP_SOURCE_FAILED || result == PUMP_TOO_LARGE)
 		blame(pass, m, err);
+	pass->spoiled = result == PUMP_SINK_FAILED;
 	if (result != PUMP_OK)
 		return false;
+	if (!pass_in_step(pass, m, bytes, err)) {
+		pass->spoiled = true;
+		return false;
+	}
 	pass->counts->fetched_bytes += bytes;
-	return dest->kind->seal(dest, &slot->item, err);
+	dest_seal(dest, &slot->item);
+	return true;
 }
 
 static bool take_message(struct pass *pass, struct plan_message *m,
@@ -122,7 +143,7 @@ static bool take_message(struct pass *pass, struct plan_message *m,
 		if (slot->item.fd >= 0 && !stage_remove(&dest->stage,
 			&slot->item, &ignored))
 			log_err(LOG_LEVEL_WARN, &ignored);
-		return ok && pass_note_moved(pass, m, err);
+		return ok && pass_note_known(pass, m, err);
 	}
 	slot->owner = m;
 	slot->what.uid = m->listed->uid;
@@ -147,6 +168,12 @@ static bool refused(struct pass *pass, const struct plan_message *m,
 	return note_failure(pass, m, why.text, err);
 }
 
+static bool commit(struct pass *pass, struct err *err)
+{
+	pass->spoiled = !batch_commit(&pass->batch, err);
+	return !pass->spoiled;
+}
+
 static bool recv_retr(void *arg, size_t i, const struct reply *reply,
 	struct err *err)
 {
@@ -163,7 +190,7 @@ static bool recv_retr(void *arg, size_t i, const struct reply *reply,
 	pass->promised -= m->listed->size;
 	pass->progress.messages++;
 	pass_tell(pass, PHASE_FETCH);
-	return !batch_full(&pass->batch) || batch_commit(&pass->batch, err);
+	return !batch_full(&pass->batch) || commit(pass, err);
 }
 
 /* Puts first what has not failed before, so that a message which breaks the
@@ -215,6 +242,7 @@ static void count_rest(struct pass *pass)
 bool pass_fetch(struct pass *pass, struct err *err)
 {
 	struct window window = { 0, send_retr, recv_retr, pass };
+	struct err why = ERR_INIT;
 	size_t i;
 
 	plan_limit(&pass->plan);
@@ -226,6 +254,16 @@ bool pass_fetch(struct pass *pass, struct err *err)
 	for (i = 0; i < window.count; i++)
 		pass->progress.of_bytes += pass->work[i]->listed->size;
 	pass_tell(pass, PHASE_FETCH);
-	return client_window(pass->client, &window, err)
-		&& batch_commit(&pass->batch, err);
+	if (client_window(pass->client, &window, err)
+	    && client_in_step(pass->client, err)) {
+		pass_learn_sizes(pass);
+		return commit(pass, err);
+	}
+	if (err->class == ERR_PROTO)
+		pass->spoiled = true;
+	/* What came whole before the line broke is delivered all the same: on
+	 * a bad line nothing would ever arrive otherwise. */
+	if (!pass->spoiled && !commit(pass, &why))
+		log_err(LOG_LEVEL_WARN, &why);
+	return false;
 }

@@ -10,15 +10,21 @@ static bool send_top(void *arg, size_t i, struct err *err)
 	return client_put(pass->client, "TOP", pass_number(pass, i), err);
 }
 
-/* A message that turned out to be known under another UID. */
-bool pass_note_moved(struct pass *pass, struct plan_message *m,
+/* A message turned out to be known: under another UID, or after it had been
+ * deleted. */
+bool pass_note_known(struct pass *pass, struct plan_message *m,
 	struct err *err)
 {
-	if (!m->moved || m->entry == NULL)
+	if (m->entry == NULL)
 		return true;
+	if (m->moved && !ledger_moved(pass->ledger, m->entry, m->listed->uid,
+		m->listed->uid_len, err))
+		return false;
 	m->moved = false;
-	return ledger_moved(pass->ledger, m->entry, m->listed->uid,
-		m->listed->uid_len, err);
+	/* It stays on the server, so it must stay in the ledger. */
+	return m->action != PLAN_KEEP || (m->entry->state != LEDGER_GONE
+			&& m->entry->state != LEDGER_DELETING)
+		|| ledger_delivered(pass->ledger, m->entry, err);
 }
 
 static bool recv_top(void *arg, size_t i, const struct reply *reply,
@@ -38,17 +44,23 @@ static bool recv_top(void *arg, size_t i, const struct reply *reply,
 		return false;
 	plan_checked(&pass->plan, pass->work[i],
 		headers_identity(pass->headers));
-	return pass_note_moved(pass, pass->work[i], err);
+	return pass_note_known(pass, pass->work[i], err);
+}
+
+static bool may_ask_top(const struct pass *pass)
+{
+	const struct capa *capa = client_capa(pass->client);
+
+	return !capa->known || capa->top;
 }
 
 bool pass_check_known(struct pass *pass, struct err *err)
 {
-	const struct capa *capa = client_capa(pass->client);
 	const struct window window = { pass_select(pass, PLAN_CHECK),
 		send_top, recv_top, pass };
 	size_t i;
 
-	if (!capa->known || capa->top)
+	if (may_ask_top(pass))
 		return client_window(pass->client, &window, err);
 	for (i = 0; i < pass->work_count; i++)
 		plan_checked(&pass->plan, pass->work[i], NULL);
@@ -95,7 +107,7 @@ static bool mark_action(struct pass *pass, enum plan_action action,
 		recv_mark, pass };
 	size_t i;
 
-	if (client_capa(pass->client)->top)
+	if (may_ask_top(pass))
 		return client_window(pass->client, &window, err);
 	for (i = 0; i < pass->work_count; i++)
 		if (!mark(pass, pass->work[i]->listed, &none, err))

@@ -11,7 +11,8 @@
 
 /*
  * What the files of a pass share: pass.c (its course), pass_known.c (TOP),
- * pass_fetch.c (RETR), pass_delete.c (DELE and QUIT).
+ * pass_fetch.c (RETR), pass_step.c (pipelining gone wrong), pass_delete.c
+ * (DELE and QUIT).
  */
 
 struct pass {
@@ -35,11 +36,19 @@ struct pass {
 	size_t work_count;
 	/* Listed sizes of what has been asked for and has not come yet. */
 	uint64_t promised;
+	uint64_t unchecked;		/* bytes written since we looked for room */
 	/* Messages that found no room on the disk, and what they need. */
 	uint64_t no_room, no_room_bytes;
 	/* A message was retrieved that is not durable here: no QUIT, since
 	 * some servers take a message for read then. */
 	bool no_quit;
+	/* The destination failed, or the server's answers may be out of step:
+	 * what is staged and not yet committed stays so. */
+	bool spoiled;
+	/* pass_step.c */
+	bool lockstep;			/* one command at a time */
+	bool out_of_step;		/* hold the session again, in lockstep */
+	uint64_t odd_sizes;		/* messages of another size than listed */
 };
 
 /* Tells the parent how far we are. */
@@ -50,10 +59,18 @@ size_t pass_select(struct pass *pass, enum plan_action action);
 /* The number of message i of `work` in this session. */
 uint64_t pass_number(const struct pass *pass, size_t i);
 
+/* A message of `bytes` bytes came for m: ERR_PROTO if it may be another one's.
+ * With out_of_step set, pass_start_over() and another session are due. */
+bool pass_in_step(struct pass *pass, const struct plan_message *m,
+	uint64_t bytes, struct err *err) MUST_USE;
+void pass_start_over(struct pass *pass);
+/* After a session: remembers a server whose sizes are not exact. */
+void pass_learn_sizes(struct pass *pass);
+
 /* Settles every PLAN_CHECK. */
 bool pass_check_known(struct pass *pass, struct err *err) MUST_USE;
-/* Notes the new UID of a message that was recognised under another one. */
-bool pass_note_moved(struct pass *pass, struct plan_message *m,
+/* Notes what is new about a message that was recognised. */
+bool pass_note_known(struct pass *pass, struct plan_message *m,
 	struct err *err) MUST_USE;
 /* Marks as seen every message that is listed and not known. */
 bool pass_baseline(struct pass *pass, struct err *err) MUST_USE;

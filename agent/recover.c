@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "agent/recover.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "agent/base/fsx.h"
 #include "agent/base/log.h"
 
 static bool open_intent(const struct ledger_entry *e)
@@ -24,42 +28,43 @@ static void load_slot(struct batch_slot *slot, struct ledger_entry *e)
 	slot->item.id = e->id;
 	slot->item.size = e->size;
 	slot->item.stored = e->stored;
+	slot->item.place = e->place;
 	slot->item.intended = e->time;
 	slot->item.fd = -1;
 	slot->item.state = ITEM_STAGED;
 	slot->entry = e;
 }
 
-/* The order is that of batch_commit(), from the destination on. */
 static bool settle(struct batch *batch, size_t n, struct err *err)
 {
-	struct batch_slot *slots[LIMIT_BATCH_MESSAGES];
 	struct item *items[LIMIT_BATCH_MESSAGES];
-	const struct dest_kind *kind = batch->dest->kind;
-	size_t i;
 
-	for (i = 0; i < n; i++) {
-		slots[i] = &batch->slots[i];
-		items[i] = &batch->slots[i].item;
-	}
-	if (!kind->settle(batch->dest, items, n, err)
-	    || !kind->sync(batch->dest, err)
-	    || !batch_note(batch, slots, n, err))
-		return false;
-	kind->release(batch->dest, items, n);
-	return true;
+	batch_items(batch, items, n);
+	return batch->dest->kind->settle(batch->dest, items, n, err)
+		&& batch_finish(batch, n, err);
 }
 
-/* All due intents for one destination, from entry `from` on. */
-static bool settle_dest(struct batch *batch, const char *name, size_t from,
-	struct err *err)
+static bool is_pipe(const char *dest)
+{
+	return strncmp(dest, "pipe:", 5) == 0;
+}
+
+/* An intent for one program is as good as one for another: what is staged is
+ * the message itself. */
+static bool same_dest(const char *a, const char *b)
+{
+	return strcmp(a, b) == 0 || (is_pipe(a) && is_pipe(b));
+}
+
+/* All due intents for one destination. */
+static bool settle_dest(struct batch *batch, const char *name, struct err *err)
 {
 	struct ledger_entry *e;
 	size_t i, n = 0;
 
-	for (i = from; i < ledger_count(batch->ledger); i++) {
+	for (i = 0; i < ledger_count(batch->ledger); i++) {
 		e = ledger_at(batch->ledger, i);
-		if (!due(e) || strcmp(e->dest, name) != 0)
+		if (!due(e) || !same_dest(e->dest, name))
 			continue;
 		load_slot(&batch->slots[n++], e);
 		if (n < LIMIT_BATCH_MESSAGES)
@@ -71,36 +76,118 @@ static bool settle_dest(struct batch *batch, const char *name, size_t from,
 	return n == 0 || settle(batch, n, err);
 }
 
-/* The program is no longer the one the message was staged for: the server
- * still has it, so it goes to the new destination from there. */
-static bool forget_pipe(struct batch *batch, const char *name, struct err *err)
-{
-	struct ledger_entry *e;
-	size_t i;
+/* A staged message of a program as a source: it has LF line ends already. */
+struct staged_source {
+	struct source source;
+	int fd;
+	uint64_t at;
+	const char *name;
+};
 
-	for (i = 0; i < ledger_count(batch->ledger); i++) {
-		e = ledger_at(batch->ledger, i);
-		if (open_intent(e) && strcmp(e->dest, name) == 0
-		    && !ledger_void(batch->ledger, e, err))
-			return false;
-	}
-	return ledger_sync(batch->ledger, err);
+static bool staged_pull(struct source *src, char *buf, size_t cap,
+	size_t *len_r, struct err *err)
+{
+	struct staged_source *s = (struct staged_source *)(void *)src;
+
+	if (!fsx_pread(s->fd, buf, cap, s->at, len_r, s->name, err))
+		return false;
+	s->at += *len_r;
+	return true;
 }
 
-static bool settle_other(struct batch *batch, const struct dest_env *env,
-	const char *name, size_t from, struct err *err)
+static bool copy_staged(struct dest *dest, int fd, struct batch_slot *slot,
+	struct err *err)
+{
+	struct staged_source s = { { staged_pull }, fd, 0, slot->entry->name };
+	struct sink *sink;
+	uint64_t bytes;
+
+	if (!dest->kind->stage(dest, &slot->item, &sink, err)
+	    || pump(&s.source, sink, 0, &bytes, err) != PUMP_OK)
+		return false;
+	dest_seal(dest, &slot->item);
+	return true;
+}
+
+/* The account delivers to a folder now. The server may have no copy left, so
+ * what was staged for the program goes there. */
+static bool redirect(struct batch *batch, const struct dest_env *env,
+	struct ledger_entry *e, struct err *err)
+{
+	struct batch_slot *slot = batch_next(batch);
+	char former[ITEM_NAME];
+	bool ok;
+	int fd;
+
+	if (strcmp(e->hint, "ran") == 0)
+		return ledger_delivered(batch->ledger, e, err);
+	snprintf(former, sizeof(former), "%s", e->name);
+	fd = openat(env->stage_dir, former, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		return ledger_void(batch->ledger, e, err);
+	if (fd < 0)
+		return err_sys(err, errno, "cannot open %s/%s",
+			env->stage_path, former);
+	slot->entry = e;
+	ok = copy_staged(batch->dest, fd, slot, err);
+	close(fd);
+	if (!ok)
+		return false;
+	batch_add(batch);
+	return batch_commit(batch, err);
+}
+
+/* A folder that cannot be opened now may be there again tomorrow; until then
+ * the rest of the account goes on. */
+static bool settle_former(struct batch *batch, const struct dest_env *env,
+	const char *name, struct err *err)
 {
 	struct dest *current = batch->dest;
+	struct err why = ERR_INIT;
 	bool ok;
 
-	if (strncmp(name, "pipe:", 5) == 0)
-		return forget_pipe(batch, name, err);
+	batch->dest = dest_open(name, env, false, &why);
+	if (batch->dest == NULL) {
+		batch->dest = current;
+		log_warn("deliveries to the former destination %s wait: %s",
+			name, why.text);
+		return true;
+	}
 	log_info("finishing deliveries to the former destination %s", name);
-	batch->dest = dest_open(name, env, err);
-	ok = batch->dest != NULL && settle_dest(batch, name, from, err);
+	ok = settle_dest(batch, name, err);
 	dest_close(batch->dest);
 	batch->dest = current;
 	return ok;
+}
+
+static bool seen_before(const struct batch *batch, size_t i)
+{
+	const char *name = ledger_at(batch->ledger, i)->dest;
+
+	while (i-- > 0)
+		if (due(ledger_at(batch->ledger, i))
+		    && strcmp(ledger_at(batch->ledger, i)->dest, name) == 0)
+			return true;
+	return false;
+}
+
+static bool settle_others(struct batch *batch, const struct dest_env *env,
+	struct err *err)
+{
+	struct ledger_entry *e;
+	bool ok = true;
+	size_t i;
+
+	for (i = 0; ok && i < ledger_count(batch->ledger); i++) {
+		e = ledger_at(batch->ledger, i);
+		if (!due(e) || same_dest(e->dest, batch->dest_name))
+			continue;
+		if (is_pipe(e->dest))
+			ok = redirect(batch, env, e, err);
+		else if (!seen_before(batch, i))
+			ok = settle_former(batch, env, e->dest, err);
+	}
+	return ok && ledger_sync(batch->ledger, err);
 }
 
 static bool wanted(void *arg, const char *name)
@@ -129,16 +216,6 @@ static bool sweep(struct batch *batch, const struct dest_env *env,
 
 bool recover(struct batch *batch, const struct dest_env *env, struct err *err)
 {
-	struct ledger_entry *e;
-	size_t i;
-
-	if (!settle_dest(batch, batch->dest_name, 0, err))
-		return false;
-	for (i = 0; i < ledger_count(batch->ledger); i++) {
-		e = ledger_at(batch->ledger, i);
-		if (due(e) && strcmp(e->dest, batch->dest_name) != 0
-		    && !settle_other(batch, env, e->dest, i, err))
-			return false;
-	}
-	return sweep(batch, env, err);
+	return settle_dest(batch, batch->dest_name, err)
+		&& settle_others(batch, env, err) && sweep(batch, env, err);
 }

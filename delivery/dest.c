@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent/base/arena.h"
+#include "agent/base/fsx.h"
 #include "delivery/filter.h"
 
 static const struct dest_kind *const kinds[] = {
@@ -30,8 +31,15 @@ static const struct dest_kind *find_kind(const char *name, size_t len)
 	return NULL;
 }
 
+void dest_seal(struct dest *dest, struct item *item)
+{
+	item->size = filter_size(dest->chain);
+	item->stored = filter_stored(dest->chain);
+	fsx_start_writeback(item->fd);
+}
+
 struct dest *dest_open(const char *name, const struct dest_env *env,
-	struct err *err)
+	bool may_make, struct err *err)
 {
 	size_t word = strcspn(name, "+:"), head = strcspn(name, ":");
 	const struct dest_kind *kind = find_kind(name, word);
@@ -45,6 +53,7 @@ struct dest *dest_open(const char *name, const struct dest_env *env,
 	memset(dest, 0, sizeof(*dest));
 	dest->kind = kind;
 	dest->env = env;
+	dest->may_make = may_make;
 	dest->path = name + head + 1;
 	dest->gzip = strncmp(name + word, "+gzip", head - word) == 0
 		&& head != word;

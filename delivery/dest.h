@@ -14,7 +14,7 @@
  * of POP3, UIDs or the ledger. Each message goes through
  *
  *	stage	bytes stream into a file nobody else looks at
- *	seal	the file is complete; write-back has begun
+ *	seal	the file is complete; write-back has begun (the same for all)
  *	(the pass makes the files durable and writes down what is intended)
  *	commit	the messages appear in the destination
  *	sync	and stay there through a power cut
@@ -61,7 +61,6 @@ struct dest_kind {
 	bool (*open)(struct dest *dest, struct err *err);
 	bool (*stage)(struct dest *dest, struct item *item,
 		struct sink **sink_r, struct err *err);
-	bool (*seal)(struct dest *dest, struct item *item, struct err *err);
 	bool (*commit)(struct dest *dest, struct item *const *items, size_t n,
 		struct err *err);
 	bool (*sync)(struct dest *dest, struct err *err);
@@ -81,6 +80,7 @@ struct dest {
 	const struct dest_env *env;
 	const char *path;		/* Maildir, mbox; the program for pipe */
 	bool gzip;
+	bool may_make;			/* see dest_open() */
 	struct stage stage;
 	struct filter_chain *chain;
 	int fd;				/* kind's own */
@@ -94,10 +94,12 @@ void dest_describe(char *out, size_t cap, const char *kind, const char *path,
 	bool gzip);
 
 /* Opens the destination that `name` (from dest_describe) stands for. `env`
- * and `name` must outlive it. A missing Maildir is made if its parent is
- * there; a missing mbox is made at the first delivery. */
+ * and `name` must outlive it. With `may_make` a missing Maildir is made if its
+ * parent is there; a missing mbox is made at the first delivery. */
 struct dest *dest_open(const char *name, const struct dest_env *env,
-	struct err *err) MUST_USE;
+	bool may_make, struct err *err) MUST_USE;
+/* The item's file is complete: notes its sizes. */
+void dest_seal(struct dest *dest, struct item *item);
 /* Lets go of everything; NULL is allowed. Staged files stay. */
 void dest_close(struct dest *dest);
 

@@ -82,7 +82,7 @@ static bool maildir_open(struct dest *dest, struct err *err)
 	static const struct filter_options packed = { false, true };
 	int cur;
 
-	if (access(dest->path, F_OK) < 0 && errno == ENOENT
+	if (dest->may_make && access(dest->path, F_OK) < 0 && errno == ENOENT
 	    && !make_root(dest->path, err))
 		return false;
 	dest->fd = fsx_opendir(dest->path, err);
@@ -113,15 +113,6 @@ static bool maildir_stage(struct dest *dest, struct item *item,
 	return *sink_r != NULL;
 }
 
-static bool maildir_seal(struct dest *dest, struct item *item, struct err *err)
-{
-	(void)err;
-	item->size = filter_size(dest->chain);
-	item->stored = filter_stored(dest->chain);
-	fsx_start_writeback(item->fd);
-	return true;
-}
-
 static bool deliver_one(struct dest *dest, struct item *item, struct err *err)
 {
 	char name[ITEM_NAME + 32];
@@ -133,8 +124,10 @@ static bool deliver_one(struct dest *dest, struct item *item, struct err *err)
 		return true;
 	}
 	if (errno == ENOENT) {
-		/* Somebody cleaned tmp/. It was not us who renamed it. */
-		item->state = ITEM_VOID;
+		/* NFS may answer so to the second try of a rename that
+		 * happened. Else somebody cleaned tmp/. */
+		item->state = faccessat(dest->dir, name, F_OK,
+			AT_SYMLINK_NOFOLLOW) == 0 ? ITEM_DELIVERED : ITEM_VOID;
 		return true;
 	}
 	return err_sys(err, errno, "cannot deliver to %s/new", dest->path);
@@ -186,21 +179,31 @@ static bool find_in(const struct dest *dest, const char *sub,
 	return true;
 }
 
+/* Twice: readdir can miss a file that is renamed meanwhile. */
+static bool find(struct dest *dest, const struct item *item, bool *found_r,
+	struct err *err)
+{
+	*found_r = false;
+	return find_in(dest, "new", item, found_r, err)
+		&& find_in(dest, "cur", item, found_r, err)
+		&& find_in(dest, "new", item, found_r, err)
+		&& find_in(dest, "cur", item, found_r, err);
+}
+
 /* tmp/N is gone. Within 36 hours only our rename can have done that; later a
- * reader may have cleaned tmp/, so the message must be seen to be believed. */
+ * reader may have cleaned tmp/. In another directory than the one it was
+ * staged in (a disk that is not mounted) it says nothing at all. Then the
+ * message must be seen to be believed. */
 static bool settle_missing(struct dest *dest, struct item *item,
 	struct err *err)
 {
-	bool found = false;
+	bool found;
 
 	item->state = ITEM_DELIVERED;
-	if (clock_wall() - item->intended < LIMIT_TMP_EVIDENCE_S)
+	if (item->place == dest->stage.place
+	    && clock_wall() - item->intended < LIMIT_TMP_EVIDENCE_S)
 		return true;
-	/* Twice: readdir can miss a file that is renamed meanwhile. */
-	if (!find_in(dest, "new", item, &found, err)
-	    || !find_in(dest, "cur", item, &found, err)
-	    || !find_in(dest, "new", item, &found, err)
-	    || !find_in(dest, "cur", item, &found, err))
+	if (!find(dest, item, &found, err))
 		return false;
 	if (!found)
 		item->state = ITEM_VOID;
@@ -209,6 +212,7 @@ static bool settle_missing(struct dest *dest, struct item *item,
 
 static bool settle_one(struct dest *dest, struct item *item, struct err *err)
 {
+	bool renamed = false;
 	struct stat st;
 
 	if (fstatat(dest->stage.dir, item->name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
@@ -217,9 +221,12 @@ static bool settle_one(struct dest *dest, struct item *item, struct err *err)
 		return err_sys(err, errno, "cannot look at %s/tmp/%s",
 			dest->path, item->name);
 	}
-	/* A second name: the rename happened, but the file system kept the
-	 * old entry through a power cut. */
-	if (st.st_nlink > 1) {
+	/* A second name: perhaps a snapshot made of hard links, perhaps the
+	 * rename happened and the file system kept the old entry through a
+	 * power cut. */
+	if (st.st_nlink > 1 && !find(dest, item, &renamed, err))
+		return false;
+	if (renamed) {
 		item->state = ITEM_DELIVERED;
 		return stage_remove(&dest->stage, item, err);
 	}
@@ -248,6 +255,6 @@ static void maildir_close(struct dest *dest)
 }
 
 const struct dest_kind dest_maildir = {
-	"maildir", true, maildir_open, maildir_stage, maildir_seal, maildir_commit,
+	"maildir", true, maildir_open, maildir_stage, maildir_commit,
 	maildir_sync, maildir_release, maildir_settle, maildir_close,
 };

@@ -54,15 +54,6 @@ static bool mbox_stage(struct dest *dest, struct item *item,
 	return *sink_r != NULL;
 }
 
-static bool mbox_seal(struct dest *dest, struct item *item, struct err *err)
-{
-	(void)err;
-	item->size = filter_size(dest->chain);
-	item->stored = filter_stored(dest->chain);
-	fsx_start_writeback(item->fd);
-	return true;
-}
-
 /* A new file must be found again after a power cut as well. */
 static bool sync_new(struct dest *dest, struct err *err)
 {
@@ -213,9 +204,15 @@ static bool cut_torn(struct dest *dest, uint64_t at, struct err *err)
 	return fsx_sync(lock_fd(dest->lock), dest->path, err);
 }
 
-/* `end` is where the last append would have ended. */
-static bool settle_one(struct dest *dest, struct item *item, uint64_t end,
-	struct err *err)
+/* What earlier items of a batch tell of the later ones. */
+struct settling {
+	uint64_t end;		/* where the last append would have ended */
+	bool cut;		/* the file ends before the rest: they are not in it */
+	bool shifted;		/* it has changed: noted offsets mean nothing */
+};
+
+static bool settle_one(struct dest *dest, struct item *item,
+	struct settling *s, struct err *err)
 {
 	uint64_t at, foreign;
 	enum mbox_found found;
@@ -226,18 +223,24 @@ static bool settle_one(struct dest *dest, struct item *item, uint64_t end,
 		return true;
 	if (!hint_offset(item, &at))
 		return mbox_excise_again(dest, item, err);
-	if (!mbox_find(lock_fd(dest->lock), dest->path, item, at, end, &found,
-		&foreign, err))
+	if (s->cut)
+		return true;
+	if (!mbox_find(lock_fd(dest->lock), dest->path, item,
+		s->shifted ? MBOX_ANYWHERE : at, s->end, &found, &foreign,
+		err))
 		return false;
 	switch (found) {
 	case MBOX_THERE:
 		item->state = ITEM_DELIVERED;
 		return true;
 	case MBOX_TORN:
+		s->cut = true;
 		return cut_torn(dest, at, err);
 	case MBOX_TORN_INSIDE:
+		s->shifted = true;
 		return mbox_excise(dest, item, at, foreign, err);
 	case MBOX_ABSENT:
+		s->shifted = true;
 		break;
 	}
 	return true;
@@ -258,13 +261,13 @@ static bool mbox_settle(struct dest *dest, struct item *const *items, size_t n,
 	struct err *err)
 {
 	struct item *again[LIMIT_BATCH_MESSAGES];
-	uint64_t end = last_end(items, n);
+	struct settling settling = { last_end(items, n), false, false };
 	size_t i, count = 0;
 
 	if (!lock_file(dest, err))
 		return false;
 	for (i = 0; i < n; i++) {
-		if (!settle_one(dest, items[i], end, err))
+		if (!settle_one(dest, items[i], &settling, err))
 			return false;
 		if (items[i]->state == ITEM_STAGED)
 			again[count++] = items[i];
@@ -278,6 +281,6 @@ static void mbox_close(struct dest *dest)
 }
 
 const struct dest_kind dest_mbox = {
-	"mbox", false, mbox_open, mbox_stage, mbox_seal, mbox_commit, mbox_sync,
+	"mbox", false, mbox_open, mbox_stage, mbox_commit, mbox_sync,
 	mbox_release, mbox_settle, mbox_close,
 };

@@ -52,22 +52,24 @@ static bool save(struct dest *dest, const struct item *item, uint64_t from,
 	return ok;
 }
 
-/* Is all of the saved mail where it belongs? */
-static bool is_moved(struct dest *dest, int saved, uint64_t at, uint64_t len,
-	bool *yes_r, struct err *err)
+/* How many bytes at `at` are those of the saved mail. */
+static bool moved_so_far(struct dest *dest, int saved, uint64_t at,
+	uint64_t *moved_r, struct err *err)
 {
 	char ours[BLOCK], theirs[BLOCK];
-	uint64_t done = 0;
-	size_t got, there;
+	size_t got, there, i;
 
-	for (*yes_r = true; *yes_r && done < len; done += got) {
-		if (!fsx_pread(saved, ours, BLOCK, done, &got, dest->path, err)
-		    || !fsx_pread(lock_fd(dest->lock), theirs, got, at + done,
-			    &there, dest->path, err))
+	*moved_r = 0;
+	do {
+		if (!fsx_pread(saved, ours, BLOCK, *moved_r, &got, dest->path,
+			err)
+		    || !fsx_pread(lock_fd(dest->lock), theirs, got,
+			    at + *moved_r, &there, dest->path, err))
 			return false;
-		*yes_r = got != 0 && got == there
-			&& memcmp(ours, theirs, got) == 0;
-	}
+		for (i = 0; i < there && ours[i] == theirs[i]; i++)
+			;
+		*moved_r += i;
+	} while (got != 0 && i == got);
 	return true;
 }
 
@@ -75,16 +77,19 @@ static bool move(struct dest *dest, int saved, uint64_t at, uint64_t len,
 	struct err *err)
 {
 	int mbox = lock_fd(dest->lock);
+	uint64_t moved;
 	struct stat st;
-	bool moved;
 
-	if (!is_moved(dest, saved, at, len, &moved, err) || moved)
-		return moved;
+	if (!moved_so_far(dest, saved, at, &moved, err))
+		return false;
+	if (moved == len)
+		return true;
 	if (fstat(mbox, &st) < 0)
 		return err_sys(err, errno, "cannot look at %s", dest->path);
-	/* Nobody can have written here but the file's own tail, which is
-	 * saved, unless more mail came after a second crash: leave that. */
-	if ((uint64_t)st.st_size <= at + len && ftruncate(mbox, (off_t)at) < 0)
+	/* A part of it at the end is from a move that was cut off. Anything
+	 * else there is mail of another program: leave it. */
+	if (at + moved == (uint64_t)st.st_size
+	    && ftruncate(mbox, (off_t)at) < 0)
 		return err_sys(err, errno, "cannot shorten %s", dest->path);
 	return fsx_copy(saved, 0, len, mbox, dest->path, err)
 		&& fsx_sync(mbox, dest->path, err);

@@ -70,25 +70,63 @@ static bool search(const struct finder *f, const char *token, size_t len,
 	return true;
 }
 
-/* Anywhere in the file: beginning and end of the message, in this order. A
- * reader adds Status lines between them. */
+/* Are all bytes from `at` to the end NUL? */
+static bool all_zero(const struct finder *f, uint64_t at, bool *yes_r,
+	struct err *err)
+{
+	char block[BLOCK];
+	size_t got, i;
+
+	for (*yes_r = true; *yes_r && at < f->size; at += got) {
+		if (!fsx_pread(f->mbox, block, BLOCK, at, &got, f->path, err))
+			return false;
+		for (i = 0; i < got && block[i] == '\0'; i++)
+			;
+		*yes_r = got != 0 && i == got;
+	}
+	return true;
+}
+
+/* Is the message that begins at `at` whole? Its last bytes must come before
+ * the next message begins: the footer of a mailing list ends others too. */
+static bool whole_at(const struct finder *f, uint64_t at, bool *yes_r,
+	struct err *err)
+{
+	char tail[TAIL];
+	uint64_t stored = f->item->stored, next = 0, end = 0;
+	bool another, tailed;
+	size_t len;
+
+	if (!fsx_pread(f->item->fd, tail, TAIL, stored < TAIL ? 0
+		: stored - TAIL, &len, f->item->name, err)
+	    || !search(f, "\n\nFrom ", 7, at, &next, &another, err)
+	    || !search(f, tail, len, at, &end, &tailed, err))
+		return false;
+	/* The tail holds the blank line that `next` begins with. */
+	*yes_r = tailed && (!another || end + len <= next + 2);
+	return true;
+}
+
+/* Anywhere in the file, whole, perhaps with Status lines that a reader has
+ * added in the middle. */
 static bool search_whole(const struct finder *f, bool *there_r,
 	struct err *err)
 {
-	char token[TOKEN], tail[TAIL];
-	uint64_t at, stored = f->item->stored;
-	size_t head, end;
+	uint64_t at = 0, stored = f->item->stored;
+	char token[TOKEN];
+	size_t head;
+	bool more = true;
 
 	if (!fsx_pread(f->item->fd, token, stored < TOKEN ? (size_t)stored
-		: TOKEN, 0, &head, f->item->name, err)
-	    || !fsx_pread(f->item->fd, tail, TAIL, stored < TAIL ? 0
-		: stored - TAIL, &end, f->item->name, err))
+		: TOKEN, 0, &head, f->item->name, err))
 		return false;
-	if (!search(f, token, head, 0, &at, there_r, err))
-		return false;
-	if (!*there_r)
-		return true;
-	return search(f, tail, end, at, &at, there_r, err);
+	for (*there_r = false; more && !*there_r; at++) {
+		if (!search(f, token, head, at, &at, &more, err))
+			return false;
+		if (more && !whole_at(f, at, there_r, err))
+			return false;
+	}
+	return true;
 }
 
 /* Does a message, or a gzip member, begin about here? Our torn bytes may agree
@@ -115,38 +153,57 @@ static bool begins_near(const struct finder *f, uint64_t near, uint64_t at,
 	return true;
 }
 
+/* What is at the offset where we began to append? */
+static bool look_at(const struct finder *f, uint64_t at, uint64_t end,
+	enum mbox_found *found_r, uint64_t *foreign_r, struct err *err)
+{
+	uint64_t common;
+	bool zero, there;
+
+	if (!common_prefix(f, at, &common, &zero, err))
+		return false;
+	*found_r = MBOX_THERE;
+	if (common == f->item->stored)
+		return true;
+	*found_r = MBOX_TORN;
+	if (at + common == f->size)
+		return true;
+	if (zero && f->size <= end) {
+		if (!all_zero(f, at + common, &there, err))
+			return false;
+		if (there)
+			return true;
+	}
+	*found_r = MBOX_ABSENT;
+	if (common == 0)
+		return true;
+	if (!begins_near(f, zero ? end : at + common, at, foreign_r, &there,
+		err))
+		return false;
+	if (there)
+		*found_r = MBOX_TORN_INSIDE;
+	return true;
+}
+
 bool mbox_find(int fd, const char *path, const struct item *item, uint64_t at,
 	uint64_t end, enum mbox_found *found_r, uint64_t *foreign_r,
 	struct err *err)
 {
 	struct finder f = { fd, path, item, 0 };
-	uint64_t common = 0;
-	bool zero = false, there;
 	struct stat st;
+	bool there;
 
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, errno, "cannot look at %s", path);
 	f.size = (uint64_t)st.st_size;
-	if (at <= f.size && !common_prefix(&f, at, &common, &zero, err))
+	*found_r = MBOX_ABSENT;
+	if (at <= f.size && !look_at(&f, at, end, found_r, foreign_r, err))
 		return false;
-	if (at <= f.size && common == item->stored) {
-		*found_r = MBOX_THERE;
+	if (*found_r != MBOX_ABSENT)
 		return true;
-	}
-	if (at <= f.size && (at + common == f.size
-		|| (zero && f.size <= end))) {
-		*found_r = MBOX_TORN;
-		return true;
-	}
-	if (common != 0 && !begins_near(&f, zero ? end : at + common, at,
-		foreign_r, &there, err))
-		return false;
-	if (common != 0 && there) {
-		*found_r = MBOX_TORN_INSIDE;
-		return true;
-	}
 	if (!search_whole(&f, &there, err))
 		return false;
-	*found_r = there ? MBOX_THERE : MBOX_ABSENT;
+	if (there)
+		*found_r = MBOX_THERE;
 	return true;
 }

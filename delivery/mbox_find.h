@@ -22,6 +22,9 @@ enum mbox_found {
 	MBOX_ABSENT	/* append it */
 };
 
+/* No offset: only search. */
+#define MBOX_ANYWHERE UINT64_MAX
+
 /* `fd` is the mbox, `item->fd` the staged bytes, `at` the offset noted before
  * the append, `end` where the whole batch would have ended. */
 bool mbox_find(int fd, const char *path, const struct item *item, uint64_t at,

@@ -43,15 +43,6 @@ static bool pipe_stage(struct dest *dest, struct item *item,
 	return *sink_r != NULL;
 }
 
-static bool pipe_seal(struct dest *dest, struct item *item, struct err *err)
-{
-	(void)err;
-	item->size = filter_size(dest->chain);
-	item->stored = filter_stored(dest->chain);
-	fsx_start_writeback(item->fd);
-	return true;
-}
-
 static bool hint_number(struct dest *dest, struct item *item, const char *word,
 	unsigned int k, struct err *err)
 {
@@ -174,6 +165,6 @@ static void pipe_close(struct dest *dest)
 }
 
 const struct dest_kind dest_pipe = {
-	"pipe", false, pipe_open, pipe_stage, pipe_seal, pipe_commit, pipe_sync,
+	"pipe", false, pipe_open, pipe_stage, pipe_commit, pipe_sync,
 	pipe_release, pipe_settle, pipe_close,
 };

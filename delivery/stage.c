@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #ifdef __linux__
+#include <sys/utsname.h>
 #include <sys/vfs.h>
 #endif
 
@@ -36,6 +37,16 @@ static void host_name(char *out, size_t cap)
 }
 
 #ifdef __linux__
+static bool since_linux_5_8(void)
+{
+	struct utsname system;
+	unsigned int major, minor;
+
+	return uname(&system) == 0
+		&& sscanf(system.release, "%u.%u", &major, &minor) == 2
+		&& (major > 5 || (major == 5 && minor >= 8));
+}
+
 /* Where syncfs() also makes directory entries durable and, since Linux 5.8,
  * reports every lost write to a descriptor opened before it. */
 static bool syncfs_trusted(int dir)
@@ -47,7 +58,7 @@ static bool syncfs_trusted(int dir)
 	struct statfs fs;
 	size_t i;
 
-	if (fstatfs(dir, &fs) < 0)
+	if (!since_linux_5_8() || fstatfs(dir, &fs) < 0)
 		return false;
 	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		if ((unsigned long)fs.f_type == types[i])
@@ -59,9 +70,12 @@ static bool syncfs_trusted(int dir)
 void stage_init(struct stage *stage, int dir, const char *path,
 	const char *tag)
 {
+	struct stat st;
+
 	memset(stage, 0, sizeof(*stage));
 	stage->dir = dir;
 	stage->path = path;
+	stage->place = fstat(dir, &st) == 0 ? (uint64_t)st.st_ino : 0;
 	snprintf(stage->tag, sizeof(stage->tag), "%s", tag);
 	host_name(stage->host, sizeof(stage->host));
 #ifdef __linux__
@@ -84,6 +98,7 @@ bool stage_create(struct stage *stage, struct item *item, struct err *err)
 		stage->tag, stage->host);
 	item->state = ITEM_STAGED;
 	item->hint[0] = '\0';
+	item->place = stage->place;
 	item->fd = openat(stage->dir, item->name, O_RDWR | O_CREAT | O_EXCL
 		| O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (item->fd >= 0)

@@ -29,6 +29,7 @@ struct item {
 	uint64_t id;		/* delivery id, stable over attempts */
 	uint64_t size;		/* bytes of the message with LF line ends */
 	uint64_t stored;	/* bytes of the staged file */
+	uint64_t place;		/* inode of the directory it was staged in */
 	int64_t intended;	/* recovery: wall time of the intent */
 	char hint[ITEM_HINT];	/* what the destination noted last, or "" */
 	int fd;			/* the staged file, or -1 */
@@ -39,6 +40,7 @@ struct item {
 struct stage {
 	int dir;		/* owned by whoever opened it */
 	const char *path;	/* for error texts */
+	uint64_t place;		/* inode of `dir`, or 0 */
 	char tag[24];		/* in every name: which account staged it */
 	char host[64];
 	bool slow_syncfs;	/* it flushes other programs' data: too slow */

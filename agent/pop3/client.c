@@ -42,15 +42,24 @@ bool client_reply(struct client *client, const char *what,
 	return reply_refused(reply_r, ERR_PROTO, what, err);
 }
 
+bool client_in_step(struct client *client, struct err *err)
+{
+	return !wire_has_input(client->wire) || err_set(err, ERR_PROTO,
+		"the server sent a line that answers no command");
+}
+
+void client_lockstep(struct client *client)
+{
+	client->capa.pipelining = false;
+}
+
 bool client_exchange(struct client *client, const char *line,
 	struct reply *reply_r, struct err *err)
 {
 	size_t ignored;
 
-	if (wire_has_input(client->wire))
-		return err_set(err, ERR_PROTO, "the server sent a line that "
-			"answers no command");
-	return wire_put(client->wire, line, &ignored, err)
+	return client_in_step(client, err)
+		&& wire_put(client->wire, line, &ignored, err)
 		&& client_reply(client, line, reply_r, err);
 }
 

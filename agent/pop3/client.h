@@ -46,6 +46,11 @@ void client_close(struct client *client);
 bool client_login(struct client *client, const struct secret *password,
 	struct err *err) MUST_USE;
 
+/* One command at a time from now on, whatever the server offers. */
+void client_lockstep(struct client *client);
+/* Nothing came that answers no command; ERR_PROTO otherwise. */
+bool client_in_step(struct client *client, struct err *err) MUST_USE;
+
 const struct capa *client_capa(const struct client *client);
 struct tls *client_tls(struct client *client);
 /* Greeting text, escaped; address of the server; mechanism of the login. */

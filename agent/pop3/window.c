@@ -49,9 +49,8 @@ static bool refill(struct client *client, const struct window *window,
 	struct progress *p, struct err *err)
 {
 	while (p->sent < window->count && may_send(client, p)) {
-		if (p->sent == p->got && wire_has_input(client->wire))
-			return err_set(err, ERR_PROTO, "the server sent a "
-				"line that answers no command");
+		if (p->sent == p->got && !client_in_step(client, err))
+			return false;
 		if (!window->send(window->arg, p->sent, err))
 			return false;
 		p->weight[p->sent % SLOTS] = client->put_bytes;

@@ -78,7 +78,11 @@ int main(int argc, char **argv)
 		printf("come again\n");
 		return EX_TEMPFAIL;
 	}
-	if (rename(tmp, name) < 0 || sync_folder(argv[1]) < 0)
+	if (rename(tmp, name) < 0)
 		return fail(name);
-	return 0;
+	if (sync_folder(argv[1]) == 0)
+		return 0;
+	/* What is refused must not be there. */
+	unlink(name);
+	return fail(argv[1]);
 }

@@ -56,6 +56,11 @@ def _names(gang, options):
     return [n for n in scenario.ALL if gang.knows(n) and options.only in n]
 
 
+def _ours(name):
+    """Whether errors in a scenario hit nothing but our own programs."""
+    return not (scenario.ALL[name].mda and scenario.ALL[name].kind == "procmail")
+
+
 def sweep_kill(gang, options, out):
     """Every lasting call, before and after."""
     names = _names(gang, options)
@@ -66,7 +71,7 @@ def sweep_kill(gang, options, out):
 
 def sweep_errors(gang, options, out):
     """Every error at every kind of call."""
-    names = _names(gang, options)
+    names = list(filter(_ours, _names(gang, options)))
     first = gang.map(_baseline_all, names)
     counts = gang.map(_count_allocations, names)
     for name, (_verdict, events, _count), count in zip(names, first, counts):

@@ -183,7 +183,7 @@ def new_mail(_env):
         others_arrive(one, server, [POISON], maildir, AT_ONCE + 2)
         new = corpus.simple(3, seed=18)
         for number, message in enumerate(new):
-            server.put([message], "new-%d")
+            server.put([message], "new-%d", first=number)
             one.fetch_ok()
             tap.equal(list(server.drop), [POISON], "on the server")
         got = digests(maildir(one))
@@ -267,7 +267,7 @@ def same_uid(_env):
                 set_aside(one, lambda: tries_of(one, POISON))
             new = corpus.simple(3, seed=18)[2] + b"and a different size\n"
             server.drop = {}
-            server.put([new], "uid-%02d".replace("%02d", POISON[4:]))
+            server.put([new], first=3)
             server.poison.clear()
             one.fetch()
             got = digests(maildir(one) if by_server else piped(one))

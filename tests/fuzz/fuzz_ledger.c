@@ -29,9 +29,10 @@ static void assert_same(const struct record *a, const struct record *b)
 	assert(a->uid_len == b->uid_len && (a->uid_len == 0
 		|| memcmp(a->uid, b->uid, a->uid_len) == 0));
 	assert(a->listed == b->listed && a->size == b->size
-		&& a->stored == b->stored && a->tries == b->tries);
+		&& a->stored == b->stored && a->place == b->place
+		&& a->tries == b->tries);
 	assert(a->next_try == b->next_try && a->state == b->state
-		&& a->version == b->version);
+		&& a->version == b->version && a->before == b->before);
 	assert(same_text(a->name, b->name) && same_text(a->dest, b->dest)
 		&& same_text(a->text, b->text));
 	assert(a->identity.has_header == b->identity.has_header);
@@ -68,6 +69,9 @@ static void read_line(const char *text, size_t len, struct arena *arena)
 	snprintf(line, 10, "%08" PRIx32 " ", (uint32_t)crc32(crc,
 		(const Bytef *)text, (uInt)len));
 	memcpy(line + 9, text, len);
+	/* Only its own last field makes a mark. */
+	if (record_is_mark(line, len + 9, arena))
+		assert(memcmp(text, "mark ", 5) == 0);
 	wrong = 1;
 	assert(!record_decode(&r, &wrong, line, len + 9, arena));
 	if (record_decode(&r, &crc, line, len + 9, arena))
@@ -137,7 +141,7 @@ static void write_record(const uint8_t *p, size_t len, struct arena *arena)
 	if (r.type != RECORD_LEDGER && r.type != RECORD_HINT
 	    && r.type != RECORD_DEFERRED && r.type != RECORD_FAILED)
 		r.text = NULL;
-	if (r.type == RECORD_MARK)
+	if (r.type == RECORD_MARK || r.type == RECORD_INEXACT)
 		r.id = 0;
 	if (r.type == RECORD_HINT)
 		r.time = 0;

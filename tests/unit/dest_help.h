@@ -107,7 +107,7 @@ HELP struct dest *need_dest(const char *kind, const char *path, bool gzip)
 	struct dest *dest;
 
 	dest_describe(name, PATH_MAX + 32, kind, path, gzip);
-	dest = dest_open(name, &owner.env, &err);
+	dest = dest_open(name, &owner.env, true, &err);
 	if (dest == NULL)
 		printf("# %s\n", err.text);
 	scratch_need(dest != NULL, "cannot open a destination");
@@ -125,8 +125,8 @@ HELP void stage_message(struct dest *dest, struct item *item, const char *text,
 	item->fd = -1;
 	scratch_need(dest->kind->stage(dest, item, &sink, &err)
 		&& sink->push(sink, text, len, &err)
-		&& sink->finish(sink, &err)
-		&& dest->kind->seal(dest, item, &err), "cannot stage");
+		&& sink->finish(sink, &err), "cannot stage");
+	dest_seal(dest, item);
 }
 
 /* What recovery knows of an item: the ledger's part of it. */
@@ -140,6 +140,7 @@ HELP void recover_item(struct item *item)
 	snprintf(item->hint, sizeof(item->hint), "%s", old.hint);
 	item->size = old.size;
 	item->stored = old.stored;
+	item->place = old.place;
 	item->intended = old.intended;
 	item->fd = -1;
 	item->state = ITEM_STAGED;

@@ -230,6 +230,20 @@ static void test_next(void)
 	tap_ok(identity(BASE BODY).has_header, "and the next message is new");
 }
 
+/* Beyond the part of a header that is looked at there is no identity. */
+static void test_far(void)
+{
+	char *text = malloc(LIMIT_HEADER + 1000);
+	size_t n;
+
+	for (n = 0; n < LIMIT_HEADER; n += 8)
+		memcpy(text + n, "X: abc\r\n", 8);
+	n += (size_t)snprintf(text + n, 900, "%s", BASE BODY);
+	tap_ok(!identity_in(text, n, 1000, 1000).has_header,
+		"a Received line behind 64 KiB of others is not looked for");
+	free(text);
+}
+
 static void test_none(void)
 {
 	struct identity none = identity_none(), id = identity(BASE);
@@ -255,6 +269,7 @@ int main(void)
 		test_long("Message-ID", sizes[i]);
 	}
 	test_long_differs();
+	test_far();
 	test_next();
 	test_none();
 	headers_free(headers);

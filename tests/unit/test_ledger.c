@@ -116,7 +116,7 @@ static void test_life(void)
 	e = ledger_at(l, 0);
 	tap_ok(ledger_count(l) == 1 && e->state == LEDGER_INTENT
 		&& e->time >= now && e->listed == 7 && e->size == 8
-		&& e->stored == 9 && identity_same(&e->identity, &id)
+		&& e->stored == 9 && e->place == 10 && identity_same(&e->identity, &id)
 		&& strcmp(e->name, "1.M2P3Q4R5Tabc.host") == 0
 		&& strcmp(e->dest, "maildir:/home/jane doe/Mail") == 0
 		&& e->hint[0] == '\0' && e->tries == 0, "an intent");
@@ -143,6 +143,31 @@ static void test_life(void)
 		"DELE was refused: when it was delivered is still known");
 	tap_ok(ledger_gone(l, e, &err) && (l = again(l, "life")) != NULL
 		&& ledger_at(l, 0)->state == LEDGER_GONE, "gone");
+	ledger_close(l);
+}
+
+/* An open intent goes to another destination, under the same id. */
+static void test_redirect(void)
+{
+	struct identity id = identity_of("c", "h");
+	struct ledger_entry what = { .name = "2.M3", .dest = "mbox:/x",
+		.size = 1, .stored = 2, .place = 3 };
+	struct ledger *l = need_ledger("redirect");
+	struct ledger_entry *e = put_intent(l, "u", 1, 7, &id);
+	uint64_t is = e->id;
+
+	tap_ok(ledger_hint(l, e, "at 12", &err)
+		&& ledger_redirect(l, e, &what, &err), "redirected");
+	l = again(l, "redirect");
+	e = ledger_at(l, 0);
+	tap_ok(ledger_count(l) == 1 && e->id == is && e->uid_len == 1
+		&& e->listed == 7 && identity_same(&e->identity, &id)
+		&& strcmp(e->name, "2.M3") == 0 && e->hint[0] == '\0'
+		&& strcmp(e->dest, "mbox:/x") == 0 && e->size == 1
+		&& e->stored == 2 && e->place == 3, "to the new place only");
+	tap_ok(ledger_delivered(l, e, &err)
+		&& !ledger_redirect(l, e, &what, &err),
+		"not once it is delivered");
 	ledger_close(l);
 }
 
@@ -236,6 +261,7 @@ int main(void)
 	test_uids();
 	test_same_uid();
 	test_life();
+	test_redirect();
 	test_waits();
 	test_failed();
 	test_full();

@@ -57,7 +57,8 @@ static bool same_intent(const struct ledger_entry *a,
 {
 	return strcmp(a->name, b->name) == 0 && strcmp(a->dest, b->dest) == 0
 		&& strcmp(a->hint, b->hint) == 0 && a->size == b->size
-		&& a->stored == b->stored && a->tries == b->tries
+		&& a->stored == b->stored && a->place == b->place
+		&& a->tries == b->tries
 		&& a->next_try == b->next_try
 		&& strcmp(a->reason, b->reason) == 0;
 }

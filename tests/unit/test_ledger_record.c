@@ -39,10 +39,11 @@ static const struct identity content_only = {
 static const struct record records[] = {
 	{ .type = RECORD_LEDGER, .version = 1, .time = 1700000000, .id = 9 },
 	{ .type = RECORD_INTENT, .id = 7, .time = 1, .listed = 2, .size = 3,
-		.stored = 4, .identity = both },
+		.stored = 4, .place = 5, .identity = both },
 	{ .type = RECORD_INTENT, .id = UINT64_MAX, .time = INT64_MAX,
 		.listed = UINT64_MAX, .size = UINT64_MAX,
-		.stored = UINT64_MAX, .identity = content_only },
+		.stored = UINT64_MAX, .place = UINT64_MAX,
+		.identity = content_only },
 	{ .type = RECORD_HINT, .id = 7 },
 	{ .type = RECORD_DELIVERED, .id = 7, .time = 9 },
 	{ .type = RECORD_DEFERRED, .id = 7, .time = 9, .tries = 3,
@@ -57,13 +58,14 @@ static const struct record records[] = {
 	{ .type = RECORD_FAILED, .id = 7, .time = 9, .listed = 5, .tries = 1,
 		.next_try = 300 },
 	{ .type = RECORD_MOVED, .id = 7, .time = 9 },
-	{ .type = RECORD_MARK, .time = 9 },
+	{ .type = RECORD_INEXACT, .time = 9 },
+	{ .type = RECORD_MARK, .time = 9, .before = UINT32_MAX },
 };
 #define RECORDS (sizeof(records) / sizeof(records[0]))
 
 static const char *const names[RECORD_TYPES] = {
 	"ledger", "intent", "hint", "delivered", "deferred", "void",
-	"deleting", "gone", "seen", "failed", "moved", "mark",
+	"deleting", "gone", "seen", "failed", "moved", "inexact", "mark",
 };
 
 static bool has_text(enum record_type type)
@@ -108,7 +110,7 @@ static bool same(const struct record *a, const struct record *b)
 		&& a->uid_len == b->uid_len && (a->uid_len == 0
 			|| memcmp(a->uid, b->uid, a->uid_len) == 0)
 		&& a->listed == b->listed && a->size == b->size
-		&& a->stored == b->stored
+		&& a->stored == b->stored && a->place == b->place
 		&& a->identity.has_header == b->identity.has_header
 		&& strcmp(a->identity.content.text,
 			b->identity.content.text) == 0
@@ -117,7 +119,7 @@ static bool same(const struct record *a, const struct record *b)
 		&& same_text(a->name, b->name) && same_text(a->dest, b->dest)
 		&& same_text(a->text, b->text) && a->tries == b->tries
 		&& a->next_try == b->next_try && a->state == b->state
-		&& a->version == b->version;
+		&& a->version == b->version && a->before == b->before;
 }
 
 /* Is it one printable line? */
@@ -267,6 +269,31 @@ static const struct mixed mixed[] = {
 	{ "twice over", "0123401234", 5 },
 };
 
+/* A mark is known by itself, whatever line it is found behind. */
+static void test_mark(void)
+{
+	struct record mark = { .type = RECORD_MARK, .time = 1,
+		.before = 0xdeadbeef }, gone = { .type = RECORD_GONE };
+	struct arena *arena = arena_new();
+	uint32_t crc = 0xdeadbeef;
+	char line[128];
+	size_t n = record_encode(&mark, &crc, line, sizeof(line)), i;
+	bool ok = true;
+
+	tap_ok(record_is_mark(line, n - 1, arena), "a mark");
+	for (i = 0; i + 1 < n; i++) {
+		line[i] ^= 1;
+		ok = ok && !record_is_mark(line, n - 1, arena);
+		line[i] ^= 1;
+		ok = ok && !record_is_mark(line, i, arena);
+	}
+	tap_ok(ok, "changed or cut short it is none");
+	crc = 0;
+	n = record_encode(&gone, &crc, line, sizeof(line));
+	tap_ok(!record_is_mark(line, n - 1, arena), "nor is another record");
+	arena_free(arena);
+}
+
 static size_t write_lines(char lines[5][512], size_t n[5])
 {
 	static const size_t which[5] = { 0, 1, 4, 7, 8 };
@@ -310,8 +337,9 @@ static void test_chain(void)
 
 /* Lines with a right CRC that are no records all the same. */
 static const char *const nonsense[] = {
-	"", " ", "nothing", "marks 1", "mark", "mark ", "mark x", "mark -1",
-	"mark 1 2", "mark  1", "Mark 1", "mark 9223372036854775808",
+	"", " ", "nothing", "marks 1 0", "mark", "mark ", "mark x 0",
+	"mark -1 0", "mark 1 2 3", "mark  1 0", "Mark 1 0", "mark 1",
+	"mark 9223372036854775808 0", "mark 1 -1",
 	"delivered 1", "delivered 18446744073709551616 1", "delivered  1 1",
 	"hint 1 %", "hint 1 %4", "hint 1 %4x", "hint 1 a b", "hint 0x1 a",
 	"seen 1 1 u 1 short - 1", "seen 1 1 u 1 0123456789abcdefg - 1",
@@ -356,7 +384,7 @@ static void test_nonsense(void)
 	char shown[128];
 	size_t i;
 
-	tap_ok(decodes("mark 1") && decodes("hint 1 -") && decodes("gone 1 2"),
+	tap_ok(decodes("mark 1 0") && decodes("hint 1 -") && decodes("gone 1 2"),
 		"records written by hand");
 	for (i = 0; i < sizeof(nonsense) / sizeof(nonsense[0]); i++)
 		tap_ok(!decodes(nonsense[i]), "no record: \"%s\"",
@@ -370,6 +398,7 @@ int main(void)
 	test_longest();
 	test_capacity();
 	test_changed();
+	test_mark();
 	test_chain();
 	test_nonsense();
 	return tap_done();

@@ -67,16 +67,22 @@ static void test_open(void)
 	tap_ok(counts(0, 0, 0), "missing folders in it are made");
 	dest_describe(name, sizeof(name), "maildir",
 		scratch_path("disk/Mail"), false);
-	tap_ok(dest_open(name, &owner.env, &err) == NULL
+	tap_ok(dest_open(name, &owner.env, true, &err) == NULL
 		&& err.class == ERR_RETRY && !scratch_exists("disk"),
 		"a folder that is missing above it is not made");
+	dest_describe(name, sizeof(name), "maildir", scratch_path("Other"),
+		false);
+	tap_ok(dest_open(name, &owner.env, false, &err) == NULL
+		&& err.class == ERR_RETRY && !scratch_exists("Other"),
+		"nor is a Maildir that was there before");
 	scratch_write("file", "", 0);
 	dest_describe(name, sizeof(name), "maildir", scratch_path("file"),
 		false);
-	tap_ok(dest_open(name, &owner.env, &err) == NULL, "a file is none");
-	tap_ok(dest_open("maildirs:/x", &owner.env, &err) == NULL
+	tap_ok(dest_open(name, &owner.env, true, &err) == NULL,
+		"a file is none");
+	tap_ok(dest_open("maildirs:/x", &owner.env, true, &err) == NULL
 		&& err.class == ERR_CONFIG, "no such kind");
-	tap_ok(dest_open("maildir", &owner.env, &err) == NULL
+	tap_ok(dest_open("maildir", &owner.env, true, &err) == NULL
 		&& err.class == ERR_CONFIG, "no path");
 }
 
@@ -133,7 +139,7 @@ static void test_gzip(void)
 
 /* What happens to a staged file between the intent and the settling. */
 enum deed { NOTHING, RENAMED, SEEN, SEEN_ELSEWHERE, CLEANED, SHORT, EMPTY,
-	LONG, LINKED, LINKED_READ, LINKED_AWAY };
+	LONG, LINKED, LINKED_READ, LINKED_AWAY, OTHER_DISK, OTHER_DISK_SEEN };
 
 struct settling {
 	const char *name;
@@ -162,6 +168,10 @@ static const struct settling settlings[] = {
 	{ "R5 long ago, with a reader's additions", SEEN_ELSEWHERE, 40 * 3600,
 		ITEM_DELIVERED, 0, 0, 1 },
 	{ "R5 long ago, nowhere", CLEANED, 40 * 3600, ITEM_VOID, 0, 0, 0 },
+	{ "staged in another directory, nowhere here", OTHER_DISK, 10,
+		ITEM_VOID, 0, 0, 0 },
+	{ "staged in another directory, but here", OTHER_DISK_SEEN, 10,
+		ITEM_DELIVERED, 0, 0, 1 },
 	{ "R6 in tmp and new", LINKED, 0, ITEM_DELIVERED, 0, 1, 0 },
 	{ "R6 in tmp and cur", LINKED_READ, 0, ITEM_DELIVERED, 0, 0, 1 },
 	/* A backup of hard links is no delivery. */
@@ -182,7 +192,7 @@ static void link_to(const char *path, const char *tmp)
 	scratch_need(link(tmp, scratch_path(path)) == 0, "cannot link");
 }
 
-static void act(const struct item *item, enum deed deed)
+static void act(struct item *item, enum deed deed)
 {
 	char tmp[PATH_MAX], name[2 * ITEM_NAME];
 
@@ -194,6 +204,9 @@ static void act(const struct item *item, enum deed deed)
 	case RENAMED:
 		move_to("new", final_name(item), tmp);
 		break;
+	case OTHER_DISK_SEEN:
+		item->place++;
+		/* fall through */
 	case SEEN:
 		snprintf(name, sizeof(name), "%s:2,S", final_name(item));
 		move_to("cur", name, tmp);
@@ -202,6 +215,9 @@ static void act(const struct item *item, enum deed deed)
 		snprintf(name, sizeof(name), "%s,W=99,U=7:2,FSZ", item->name);
 		move_to("cur", name, tmp);
 		break;
+	case OTHER_DISK:
+		item->place++;
+		/* fall through */
 	case CLEANED:
 		unlink(tmp);
 		break;

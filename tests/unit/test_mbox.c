@@ -221,7 +221,6 @@ static void refuse(const char *name)
 		"refused", name);
 	dest_close(dest);
 	tap_ok(!scratch_exists("box.lock"), "and no lock is left");
-	unlink(scratch_path(list[0]->name));
 	unlink(box);
 	owner_forget();
 }

@@ -72,6 +72,7 @@ class Place:
     scenario: str
     faults: tuple
     reader: bool = False
+    plant: tuple = ()           # flags of the shim, for the tests of the tests
 
     def __str__(self):
         return "/".join([self.scenario, *map(str, self.faults)]

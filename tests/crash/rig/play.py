@@ -5,7 +5,7 @@ import os
 import re
 from dataclasses import dataclass, field
 
-from . import crew, oracle, scenario
+from . import crew, oracle, order, scenario, shimctl
 
 CLEAN_RUNS = 3
 # What our own code may say at the end (sysexits.h); anything else is a crash.
@@ -28,7 +28,7 @@ class Verdict:
         self.wrong.setdefault(word, []).append(text)
 
 
-def _note(verdict, what, run):
+def note(verdict, what, run):
     verdict.runs.append((what, run.status, run.errors))
     verdict.seconds += run.seconds
     if run.stuck:
@@ -41,10 +41,15 @@ def _note(verdict, what, run):
 
 
 def _faulty(verdict, w, scene, fault, what):
-    flags = ["fast-sleep"] if not fault.kills else []
-    flags += ["mda"] if scene.mda else []
+    flags = list(verdict.place.plant) + ["fast-sleep"] * (not fault.kills)
+    flags += ["mda"] * scene.mda
+    # A flush that failed must have been heeded.
+    flush = fault.action == "fail" and bool(set(fault.kinds) & set(shimctl.SYNCS))
+    flags += ["log"] * flush
     w.shim.order(**fault.orders(), flags=flags, clock_step=scene.clock_step)
-    _note(verdict, what, w.run(shim=True))
+    note(verdict, what, w.run(shim=True))
+    for text in order.behind_failure(w.shim.log()) if flush else ():
+        verdict.blame("order", text)
     return bool(w.shim.counts()["hits"])
 
 
@@ -69,7 +74,7 @@ def clean(verdict, w):
     before = None
     for number in range(1, CLEAN_RUNS + 1):
         run = w.run()
-        _note(verdict, "clean run %d" % number, run)
+        note(verdict, "clean run %d" % number, run)
         after = oracle.picture(w)
         if run.stuck or (run.code == 0 and after == before):
             return
@@ -108,7 +113,7 @@ def baseline(name, kinds, flags=()):
     w.configure(scene)
     w.shim.order(flags=("log", *flags) + (("mda",) if scene.mda else ()), kinds=kinds,
                  clock_step=scene.clock_step)
-    _note(verdict, "the run", w.run(shim=True))
+    note(verdict, "the run", w.run(shim=True))
     events, counts = w.shim.log(), w.shim.counts()
     clean(verdict, w)
     for word, texts in oracle.judge(w, scene, 0).items():

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is fetched into what: the fetches that the faults are put into."""
 
+import os
 from dataclasses import dataclass, field, replace
 
 from . import corpus, world
@@ -37,7 +38,8 @@ class Scenario:
         if self.kind == "pipe":
             return "{pipe: [%s, %s%s]}" % (w.programs["mda"], w.path("out"), self.mda_args)
         if self.kind == "procmail":
-            return "{pipe: [%s, -p, -t, %s]}" % (w.programs["procmail"], w.folder + "/rc")
+            # With -m it keeps away from this machine's own mailboxes.
+            return "{pipe: [%s, -p, -t, -m, %s]}" % (w.programs["procmail"], w.folder + "/rc")
         return "{%s: %s%s}" % (self.kind, w.path("mail"),
                                ", compress: gzip" if self.gzip else "")
 
@@ -48,7 +50,7 @@ class Scenario:
     def prepare(self, w):
         """Lead a world to the moment before the fetch."""
         w.clear()
-        _files_of_mda(self, w)
+        files_of_mda(self, w)
         if self.old or self.history:
             w.configure(self, keep=True)
             w.serve(self.old_texts())
@@ -64,14 +66,13 @@ class Scenario:
         w.serve(self.texts)
 
 
-def _files_of_mda(scenario, w):
+def files_of_mda(scenario, w):
     if scenario.kind == "pipe":
-        import os
         os.mkdir(w.path("out"))
     if scenario.kind == "procmail":
         with open(w.folder + "/rc", "w", encoding="utf-8") as file:
             file.write("MAILDIR=%s\nLOGFILE=/dev/null\nUMASK=077\n"
-                       "DEFAULT=%s/p$POSTRIDER_ATTEMPT/\n" % (w.home, w.home))
+                       ":0\np$POSTRIDER_ATTEMPT/\n" % w.home)
 
 
 def _must(run, code):

@@ -53,9 +53,9 @@ class TinyPop:
         self._server.shutdown()
         self._server.server_close()
 
-    def put(self, messages, name="uid-%02d"):
+    def put(self, messages, name="uid-%02d", first=0):
         """Add MESSAGES, whose lines end in LF; NAME makes their UIDs."""
-        for number, message in enumerate(messages):
+        for number, message in enumerate(messages, first):
             self.drop[name % number] = message.replace(b"\n", b"\r\n")
 
     def account(self, deliver, **more):

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+
+#include "agent/base/log.h"
+#include "agent/pass_priv.h"
+
+/*
+ * Are the server's answers in step with our commands? One answer too many, and
+ * with pipelining each message would be taken for the next one, and deleted
+ * for it. RFC 1939 makes listed sizes exact, so a message of another size is
+ * the sign. Then the session is given up, before anything more is delivered,
+ * and held again with one command at a time, where two NOOPs can prove for
+ * each message that nothing is left over. A server that turns out to be in
+ * step, and just counts badly, is remembered.
+ */
+
+bool pass_in_step(struct pass *pass, const struct plan_message *m,
+	uint64_t bytes, struct err *err)
+{
+	if (bytes == m->listed->size || m->listed->size == 0
+	    || ledger_sizes_inexact(pass->ledger))
+		return true;
+	if (pass->lockstep || !client_capa(pass->client)->pipelining) {
+		pass->odd_sizes++;
+		return client_noop(pass->client, err)
+			&& client_noop(pass->client, err);
+	}
+	pass->out_of_step = true;
+	return err_set(err, ERR_PROTO, "a message has not the size that the "
+		"server listed");
+}
+
+void pass_learn_sizes(struct pass *pass)
+{
+	struct err err = ERR_INIT;
+
+	if (pass->odd_sizes == 0 || ledger_sizes_inexact(pass->ledger))
+		return;
+	log_info("this server's sizes are not exact");
+	if (!ledger_note_inexact(pass->ledger, &err))
+		log_err(LOG_LEVEL_WARN, &err);
+}
+
+/* What is staged and not committed may be any message: away with it. */
+static void drop_staged(struct pass *pass)
+{
+	struct err err = ERR_INIT;
+	size_t i;
+
+	for (i = 0; i < pass->batch.count; i++)
+		if (!stage_remove(&pass->batch.dest->stage,
+			&pass->batch.slots[i].item, &err))
+			log_err(LOG_LEVEL_WARN, &err);
+	pass->batch.count = 0;
+	pass->batch.bytes = 0;
+}
+
+void pass_start_over(struct pass *pass)
+{
+	size_t i;
+
+	log_info("holding the session again, one command at a time");
+	client_close(pass->client);
+	pass->client = NULL;
+	drop_staged(pass);
+	for (i = 0; i < ledger_count(pass->ledger); i++)
+		ledger_at(pass->ledger, i)->claimed = false;
+	free(pass->listing.messages);
+	pass->listing.messages = NULL;
+	pass->counts->fetched = pass->counts->delivered;
+	pass->counts->failed = 0;
+	pass->progress = (struct chan_progress){ 0 };
+	pass->promised = pass->no_room = pass->no_room_bytes = 0;
+	pass->spoiled = pass->out_of_step = false;
+	pass->lockstep = true;
+}

@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""For each DELE on the wire there is an earlier durable chain of effects.
+
+    order.py [--only WORD]
+
+The calls of every scenario's fetches are logged; rig/order.py says what must
+stand in which order.
+"""
+
+import argparse
+import sys
+
+from rig import crew, oracle, order, outage, play, report, scenario, tools, world
+
+
+def follow(name, orders=None):
+    """For a crew: the verdict on one scenario, from its very first fetch on."""
+    w, scene = crew.own(), scenario.ALL[name]
+    verdict = play.Verdict(name)
+    w.clear()
+    scenario.files_of_mda(scene, w)
+    checker = order.Checker(w, scene, world.Snapshot(w.home))
+    if scene.old:
+        w.configure(scene, keep=True)
+        w.serve(scene.old_texts())
+        _fetch(verdict, w, scene, checker, orders)
+    w.configure(scene)
+    w.serve(scene.texts)
+    checker.wire.held = dict(scene.texts)
+    _fetch(verdict, w, scene, checker, orders)
+    for text in checker.wrong:
+        verdict.blame("order", text)
+    wanted = 0 if scene.keep else len(scene.texts)
+    if checker.deleted != wanted and not scene.mda_args:
+        verdict.blame("order", "%d DELE, wanted %d" % (checker.deleted, wanted))
+    play.clean(verdict, w)
+    for word, texts in oracle.judge(w, scene, 0).items():
+        verdict.wrong.setdefault(word, []).extend(texts)
+    return verdict
+
+
+def _fetch(verdict, w, scene, checker, orders):
+    checker.wire.start()
+    run, events = outage.logged(w, scene, **(orders or {}))
+    play.note(verdict, "a fetch", run)
+    checker.check(events)
+
+
+def main():
+    """Check every scenario."""
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="")
+    options = parser.parse_args()
+    out = report.Report("order")
+    try:
+        with crew.Crew() as gang:
+            names = [n for n in scenario.ALL if gang.knows(n) and options.only in n]
+            for name, verdict in zip(names, gang.map(follow, names)):
+                out.judge("order in %s" % name, [verdict])
+    except tools.Missing as missing:
+        print("1..0 # SKIP %s" % missing)
+        return 0
+    return out.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

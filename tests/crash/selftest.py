@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tests of the tests: faults that are planted are found.
+
+The shim makes a program out of ours that forgets its flushes, deletes too
+early, or links and unlinks where it should rename; and files are spoilt by
+hand. Each check below must complain.
+"""
+
+import os
+import sys
+from dataclasses import replace
+
+from rig import crew, oracle, outage, places, play, report, scenario, shimctl, tools
+
+import order
+
+SEED = 20260101
+
+
+def _words(verdicts):
+    return sorted({word for verdict in verdicts for word in verdict.wrong})
+
+
+# ---- the oracle ----
+
+def _spoil(w, how):
+    """Spoil a Maildir that is right."""
+    folder = w.path("mail")
+    first, second = sorted(os.listdir(folder + "/new"))[:2]
+    first, second = folder + "/new/" + first, folder + "/new/" + second
+    if how == "lost":
+        os.unlink(first)
+    elif how == "doubled":
+        os.link(first, folder + "/cur/again:2,S")
+    elif how == "torn":
+        os.truncate(second, os.path.getsize(second) - 1)
+    elif how == "litter":
+        os.link(first, folder + "/tmp/left")
+    elif how == "held":
+        w.serve({1: scenario.ALL["maildir-delete-8"].texts[1]})
+
+
+def spoilt(how):
+    """For a crew: the verdict on a Maildir that was spoilt."""
+    name = "maildir-delete-8"
+    w, scene = crew.own(), scenario.ALL[name]
+    verdict = play.Verdict("spoilt: " + how)
+    scene.start(w, crew.before(name))
+    w.configure(scene)
+    play.clean(verdict, w)
+    _spoil(w, how)
+    verdict.wrong.update(oracle.judge(w, scene, 0))
+    return verdict
+
+
+# ---- planted faults ----
+
+def killed(task):
+    """For a crew: verdicts on kills in a program with a planted fault."""
+    name, plant, reader = task
+    _verdict, events, _count = play.baseline(name, shimctl.LASTING, plant)
+    listed = list(places.with_reader(name, events) if reader else places.kills(name, events))
+    return [play.play(replace(place, plant=plant)) for place in listed]
+
+
+def ordered(task):
+    """For a crew: the order check of a program with a planted fault."""
+    name, orders = task
+    return [order.follow(name, orders)]
+
+
+def cut(task):
+    """For a crew: power cuts of a program with a planted fault."""
+    name, orders = task
+    return outage.explore((name, "posix", False, 150, SEED, orders))
+
+
+def flushes(name):
+    """For a crew: what the flushes of a scenario are about, in order."""
+    w, scene = crew.own(), scenario.ALL[name]
+    scene.start(w, crew.before(name))
+    w.configure(scene)
+    _run, events = outage.logged(w, scene)
+    return [os.path.basename(os.path.dirname(e.path)) + "/" + os.path.basename(e.path)
+            for e in events if e.kind in shimctl.SYNCS]
+
+
+PLANTED = [
+    # what, by which check, its task, a word that must come up
+    ("no flush at all", "power cuts", cut, ("maildir-delete-8", {"flags": ("no-sync",)}), "lost"),
+    ("no flush at all", "power cuts, mbox", cut, ("mbox-delete-8", {"flags": ("no-sync",)}),
+     "lost"),
+    ("no flush at all", "the order", ordered, ("maildir-delete-8", {"flags": ("no-sync",)}),
+     "order"),
+    ("no flush at all", "the order, mbox", ordered, ("mbox-delete-1", {"flags": ("no-sync",)}),
+     "order"),
+    ("no flush at all", "the order, pipe", ordered, ("pipe-delete-1", {"flags": ("no-sync",)}),
+     "order"),
+    ("DELE moved up", "the order", ordered, ("maildir-delete-8", {"flags": ("early-dele",)}),
+     "order"),
+    ("DELE moved up", "the order, mbox", ordered, ("mbox-delete-8", {"flags": ("early-dele",)}),
+     "order"),
+    ("DELE and QUIT moved up", "kills", killed, ("maildir-delete-8", ("early-quit",), False),
+     "lost"),
+    ("DELE and QUIT moved up", "kills, mbox", killed, ("mbox-delete-1", ("early-quit",), False),
+     "lost"),
+    ("DELE and QUIT moved up", "power cuts", cut,
+     ("maildir-delete-8", {"flags": ("early-quit",)}), "lost"),
+    ("link and unlink for rename", "kills, with a reader", killed,
+     ("maildir-keep-8", ("link",), True), "doubled"),
+    ("link and unlink for rename", "the order", ordered,
+     ("maildir-delete-8", {"flags": ("link",)}), "order"),
+]
+
+
+def one_flush(gang, out, name, needless):
+    """Each single flush of a scenario, left out, is missed by some check,
+    except those that NEEDLESS (a function) excuses."""
+    paths = next(gang.map(flushes, [name]))
+    orders = [(name, {"skip_sync": number}) for number in range(1, len(paths) + 1)]
+    for path, number, one, two in zip(paths, range(1, len(paths) + 1),
+                                      gang.map(ordered, orders), gang.map(cut, orders)):
+        words = _words(one + two)
+        if words or not needless(path):
+            out.test(bool(words), "%s without flush %d, of %s: %s" % (
+                name, number, path, ", ".join(words) or "nothing found"))
+        else:
+            out.diag("%s without flush %d, of %s: nothing found" % (name, number, path))
+
+
+def main():
+    """Plant and find."""
+    out = report.Report("tests of the tests")
+    try:
+        with crew.Crew() as gang:
+            ways = "lost doubled torn litter held".split()
+            for how, verdict in zip(ways, gang.map(spoilt, ways)):
+                out.test(how in verdict.wrong, "a spoilt Maildir is %s: %s" % (
+                    how, ", ".join(verdict.wrong)))
+            for what, check, function, task, word in PLANTED:
+                words = _words(next(gang.map(function, [task])))
+                out.test(word in words, "%s is found by %s: %s" % (
+                    what, check, ", ".join(words) or "nothing"))
+            for name in ("maildir-delete-1", "mbox-delete-1"):
+                one_flush(gang, out, name, lambda path: True)
+    except tools.Missing as missing:
+        print("1..0 # SKIP %s" % missing)
+        return 0
+    return out.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
