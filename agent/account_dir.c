@@ -22,8 +22,8 @@ static bool check_owner(const struct account_dir *d, struct err *err)
 		return err_set(err, ERR_CONFIG, "%s belongs to another user",
 			d->path);
 	if ((st.st_mode & 022) != 0)
-		return err_set(err, ERR_CONFIG, "others may write to %s: run "
-			"chmod 700 %s", d->path, d->path);
+		return err_set(err, ERR_CONFIG,
+			"others may write to %s: run chmod 700 %s", d->path, d->path);
 	return true;
 }
 
@@ -44,8 +44,9 @@ static bool held_by_other(const struct account_dir *d, struct err *err)
 
 	if (n > 0)
 		text[strcspn(text, "\n")] = '\0';
-	return err_set(err, ERR_RETRY, "process %s is working on this account "
-		"(it holds %s/lock)", n > 0 ? text : "?", d->path);
+	return err_set(err, ERR_RETRY,
+		"process %s is working on this account (it holds %s/lock)",
+		n > 0 ? text : "?", d->path);
 }
 
 static bool take_lock(struct account_dir *d, struct err *err)
@@ -69,8 +70,7 @@ bool account_dir_open(struct account_dir *d, const char *state,
 	d->dir = d->stage = d->lock = -1;
 	if ((size_t)snprintf(d->path, sizeof(d->path), "%s/%s", state,
 		account) >= sizeof(d->path))
-		return err_set(err, ERR_CONFIG, "state: the path %s is too "
-			"long", state);
+		return err_set(err, ERR_CONFIG, "state: the path %s is too long", state);
 	snprintf(d->stage_path, sizeof(d->stage_path), "%s/stage", d->path);
 	d->dir = fsx_makedir(d->path, err);
 	if (d->dir < 0) {

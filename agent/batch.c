@@ -81,8 +81,9 @@ static bool note_one(struct batch *batch, struct batch_slot *slot,
 		return ledger_deferred(batch->ledger, slot->entry,
 			slot->item.err.text, err);
 	case ITEM_VOID:
-		log_warn("nothing usable is left of the staged file %s; the "
-			"message will be fetched again", slot->item.name);
+		log_warn(
+			"nothing usable is left of the staged file %s; the message will be fetched again",
+			slot->item.name);
 		return ledger_void(batch->ledger, slot->entry, err);
 	case ITEM_STAGED:
 		break;
@@ -92,9 +93,11 @@ static bool note_one(struct batch *batch, struct batch_slot *slot,
 
 static bool note_all(struct batch *batch, size_t n, struct err *err)
 {
+	bool given_up = false;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
+		given_up |= batch->slots[i].item.state == ITEM_VOID;
 		if (!note_one(batch, &batch->slots[i], err))
 			return false;
 		if (batch->done != NULL)
@@ -102,7 +105,7 @@ static bool note_all(struct batch *batch, size_t n, struct err *err)
 	}
 	/* A Maildir shows by itself what was delivered; elsewhere the note is
 	 * all there is, and comes before the lock is let go. */
-	if (batch->dest->kind->shows_delivery)
+	if (batch->dest->kind->shows_delivery && !given_up)
 		return ledger_flush(batch->ledger, err);
 	return ledger_sync(batch->ledger, err);
 }

@@ -122,6 +122,5 @@ bool chan_recv(int chan, struct chan_packet *packet_r, int *fd_r,
 	}
 	if (fd >= 0)
 		close(fd);
-	return err_set(err, ERR_PROTO, "a packet from another process is not "
-		"well-formed");
+	return err_set(err, ERR_PROTO, "a packet from another process is not well-formed");
 }

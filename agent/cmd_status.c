@@ -78,8 +78,9 @@ static void print_ledger(const struct account *account,
 
 	for (i = 0; i < ledger_count(ledger); i++)
 		count(&t, ledger_at(ledger, i));
-	printf("%s: %zu seen, %zu deleted on the server, %zu not delivered "
-		"yet", account->name, t.kept, t.gone, t.open + t.failed);
+	printf(
+		"%s: %zu seen, %zu deleted on the server, %zu not delivered yet",
+		account->name, t.kept, t.gone, t.open + t.failed);
 	if (t.last != 0)
 		printf(", last delivery %s", when(last, sizeof(last), t.last));
 	printf("\n");

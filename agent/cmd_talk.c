@@ -87,8 +87,7 @@ static bool say(struct talk *talk, const char *line, struct err *err)
 	if (verb_is(line, "USER") || verb_is(line, "PASS")
 	    || verb_is(line, "APOP") || verb_is(line, "AUTH")
 	    || verb_is(line, "STLS"))
-		return err_set(err, ERR_CONFIG, "%.4s: talk has logged in "
-			"already", line);
+		return err_set(err, ERR_CONFIG, "%.4s: talk has logged in already", line);
 	talk->quit = verb_is(line, "QUIT");
 	return client_command(talk->client, line, &reply, err)
 		&& (reply.kind != REPLY_OK || !is_multiline(line)

@@ -29,8 +29,9 @@ bool ledger_put(struct ledger *l, const struct record *r, struct err *err)
 		return false;
 	n = record_encode(r, &l->crc, l->buffer + l->len, LIMIT_LEDGER_LINE);
 	if (n == 0)
-		return err_set(err, ERR_MSG, "a record for %s would be longer "
-			"than %d bytes", l->path, LIMIT_LEDGER_LINE);
+		return err_set(err, ERR_MSG,
+			"a record for %s would be longer than %d bytes",
+			l->path, LIMIT_LEDGER_LINE);
 	l->len += n;
 	l->lines++;
 	return true;

@@ -14,10 +14,9 @@
 
 static bool damaged(const struct ledger *l, size_t line, struct err *err)
 {
-	return err_set(err, ERR_CONFIG, "%s is damaged at line %zu, before "
-		"records that are known to be good. Nothing was changed. Put "
-		"back a copy of the file, or move it away to fetch everything "
-		"on the server again", l->path, line);
+	return err_set(err, ERR_CONFIG,
+		"%s is damaged at line %zu, before records that are known to be good. Nothing was changed. Put back a copy of the file, or move it away to fetch everything on the server again",
+		l->path, line);
 }
 
 /* What is read so far of a file. */
@@ -32,13 +31,13 @@ static bool load_header(struct ledger *l, const struct record *r,
 	struct err *err)
 {
 	if (r->type != RECORD_LEDGER || r->version != LEDGER_VERSION)
-		return err_set(err, ERR_CONFIG, "%s was not written by a "
-			"postrider of this version", l->path);
+		return err_set(err, ERR_CONFIG,
+			"%s was not written by a postrider of this version", l->path);
 	l->rename = strcmp(r->name, l->account) != 0;
 	if (l->rename && !l->adopt)
-		return err_set(err, ERR_CONFIG, "%s belongs to the account "
-			"%s. If that was renamed to %s, run postrider fetch "
-			"--accept-new-state %s once", l->path, r->name,
+		return err_set(err, ERR_CONFIG,
+			"%s belongs to the account %s. If that was renamed to %s, run postrider fetch --accept-new-state %s once",
+			l->path, r->name,
 			l->account, l->account);
 	l->least_id = r->id;
 	snprintf(l->epoch, sizeof(l->epoch), "%s", r->text);
@@ -65,8 +64,11 @@ static bool load_line(struct loader *load, const char *line, size_t len,
 			return false;
 	} else if (!good || !ledger_apply(l, &r)) {
 		load->bad = load->line;
-		return true;
+		return !record_is_mark(line, len, l->arena)
+			|| damaged(l, load->bad, err);
 	}
+	if (r.type == RECORD_MARK)
+		l->durable_id = l->next_id - 1;
 	l->crc = load->crc;
 	l->lines++;
 	return true;
@@ -92,8 +94,9 @@ static bool load_file(struct ledger *l, FILE *file, struct err *err)
 	if (ferror(file))
 		return err_sys(err, errno, "cannot read %s", l->path);
 	if (load.bad != 0) {
-		log_info("%s: the last write was cut off at line %zu; "
-			"continuing from there", l->path, load.bad);
+		log_info(
+			"%s: the last write was cut off at line %zu; continuing from there",
+			l->path, load.bad);
 		l->torn = true;
 	}
 	return true;
@@ -110,9 +113,9 @@ static bool start_new(struct ledger *l, struct err *err)
  * file was not made by us, or its disk has lost it. */
 static bool check_empty(struct ledger *l, struct err *err)
 {
-	return l->epoch[0] != '\0' || err_set(err, ERR_CONFIG, "%s has no "
-		"beginning. Put back a copy of the file, or move it away to "
-		"fetch everything on the server again", l->path);
+	return l->epoch[0] != '\0' || err_set(err, ERR_CONFIG,
+		"%s has no beginning. Put back a copy of the file, or move it away to fetch everything on the server again",
+		l->path);
 }
 
 bool ledger_load_file(struct ledger *l, bool *there_r, struct err *err)
@@ -137,7 +140,8 @@ bool ledger_load_file(struct ledger *l, bool *there_r, struct err *err)
 	/* The last ids may have been compacted away; they are not used again. */
 	if (l->next_id < l->least_id)
 		l->next_id = l->least_id;
-	l->durable_id = l->next_id - 1;
+	if (l->durable_id + 1 < l->least_id)
+		l->durable_id = l->least_id - 1;
 	return ok;
 }
 

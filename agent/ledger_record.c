@@ -140,6 +140,8 @@ size_t record_encode(const struct record *record, uint32_t *crc, char *out,
 	char head[CRC_LEN + 1];
 	size_t n;
 
+	if (cap <= CRC_LEN)
+		return 0;
 	n = CRC_LEN + (size_t)snprintf(out + CRC_LEN, cap - CRC_LEN, "%s",
 		types[record->type].name);
 	for (; *letter != '\0' && n + 1 < cap; letter++) {
@@ -182,8 +184,15 @@ static bool get_text(const char *s, size_t len, struct arena *arena,
 
 static bool get_digest(const char *s, size_t len, struct digest *digest_r)
 {
+	static const char alphabet[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	size_t i;
+
 	if (len != DIGEST_LEN)
 		return false;
+	for (i = 0; i < len; i++)
+		if (memchr(alphabet, s[i], sizeof(alphabet) - 1) == NULL)
+			return false;
 	memcpy(digest_r->text, s, len);
 	digest_r->text[len] = '\0';
 	return true;
@@ -278,11 +287,17 @@ bool record_decode(struct record *record_r, uint32_t *crc, const char *line,
 
 bool record_is_mark(const char *line, size_t len, struct arena *arena)
 {
-	const char *blank = memrchr(line, ' ', len);
+	const char *blank = memrchr(line, ' ', len), *word, *end = line + len;
 	struct record r;
 	uint64_t before;
 	uint32_t crc;
 
+	/* It may have lost the line end in front of it. */
+	word = memmem(line, len, " mark ", 6);
+	if (word != NULL && word - line > CRC_LEN - 1) {
+		line = word - (CRC_LEN - 1);
+		len = (size_t)(end - line);
+	}
 	if (blank == NULL || !num_u64(blank + 1, (size_t)(line + len
 		- (blank + 1)), UINT32_MAX, &before))
 		return false;

@@ -46,13 +46,13 @@ static void print_usage(FILE *out)
 	size_t i;
 
 	fprintf(out, "usage: postrider [OPTION...] COMMAND [ARGUMENT...]\n\n"
-		"Fetches mail from POP3 servers and delivers it here, exactly "
-		"once.\n\n");
+		"Fetches mail from POP3 servers and delivers it here, exactly once.\n\n");
 	for (i = 0; i < COMMANDS; i++)
 		fprintf(out, "  %-6s %s\n", commands[i]->name,
 			commands[i]->usage);
-	fprintf(out, "\n%s\npostrider COMMAND --help tells more; see also "
-		"postrider(1), postrider.yaml(5).\n", options_help);
+	fprintf(out,
+		"\n%s\npostrider COMMAND --help tells more; see also postrider(1), postrider.yaml(5).\n",
+		options_help);
 }
 
 static void print_command(const struct cmd *cmd)

@@ -76,8 +76,8 @@ bool marker_check_missing(const struct marker *marker, const char *path,
 {
 	if (exists || !marker->there)
 		return true;
-	return err_set(err, ERR_CONFIG, "%s holds no ledger, but mail of this "
-		"account was delivered to %s before. " WAYS_ON, path,
+	return err_set(err, ERR_CONFIG,
+		"%s holds no ledger, but mail of this account was delivered to %s before. " WAYS_ON, path,
 		marker->folder);
 }
 
@@ -87,12 +87,12 @@ bool marker_check_age(const struct marker *marker, const char *path,
 	if (!marker->there)
 		return true;
 	if (strcmp(marker->epoch, ledger_epoch(ledger)) != 0)
-		return err_set(err, ERR_CONFIG, "%s holds another ledger than "
-			"the one that delivered to %s. " WAYS_ON, path,
+		return err_set(err, ERR_CONFIG,
+			"%s holds another ledger than the one that delivered to %s. " WAYS_ON, path,
 			marker->folder);
 	if (marker->last >= ledger_next_id(ledger))
-		return err_set(err, ERR_CONFIG, "%s holds an old copy of the "
-			"ledger: later deliveries to %s are not in it. "
+		return err_set(err, ERR_CONFIG,
+			"%s holds an old copy of the ledger: later deliveries to %s are not in it. "
 			WAYS_ON, path, marker->folder);
 	return true;
 }

@@ -83,16 +83,6 @@ static bool env_spawn(void *arg, struct item *item, unsigned int attempt,
 		item, attempt, status_r, output, cap, err);
 }
 
-/* The server has handed it over at last. */
-static void pass_forgive(struct pass *pass, struct plan_message *m)
-{
-	struct err err = ERR_INIT;
-
-	if (!ledger_void(pass->ledger, m->failed, &err))
-		log_err(LOG_LEVEL_WARN, &err);
-	m->failed = NULL;
-}
-
 /* A message that was delivered in this session is known by its number: what
  * the policy lets go may go without another look. */
 static void message_done(void *arg, struct batch_slot *slot)
@@ -104,7 +94,7 @@ static void message_done(void *arg, struct batch_slot *slot)
 		return;		/* recovery: the listing is yet to come */
 	if (slot->item.state == ITEM_VOID)
 		pass->no_quit = true;
-	else if (m->failed != NULL)
+	else
 		pass_forgive(pass, m);
 	m->entry = slot->entry;
 	m->action = slot->item.state == ITEM_DELIVERED
@@ -128,8 +118,9 @@ static bool open_ledger(struct pass *pass, struct err *err)
 	if (pass->ledger == NULL)
 		return false;
 	if (!exists && fsx_is_volatile(pass->dir.dir))
-		log_warn("%s is kept in memory: after a restart everything on "
-			"the server would be fetched again", pass->dir.path);
+		log_warn(
+			"%s is kept in memory: after a restart everything on the server would be fetched again",
+			pass->dir.path);
 	if (!accept)
 		return marker_check_age(&pass->marker, pass->dir.path,
 			pass->ledger, err);
@@ -181,23 +172,20 @@ static bool open_local(struct pass *pass, struct err *err)
 static bool without_uids(struct pass *pass, uint64_t *last_r, struct err *err)
 {
 	if (pass->env->options.baseline)
-		return err_set(err, ERR_CONFIG, "the server does not know "
-			"UIDL, so its messages cannot be marked as seen");
+		return err_set(err, ERR_CONFIG,
+			"the server does not know UIDL, so its messages cannot be marked as seen");
 	if (ledger_has_uids(pass->ledger)
 	    && !pass->env->options.accept_new_state)
-		return err_set(err, ERR_RETRY, "the server refused UIDL, which "
-			"it knew before, so old messages cannot be told from "
-			"new ones now. If it has given up UIDL for good, run "
-			"postrider fetch --accept-new-state once");
+		return err_set(err, ERR_RETRY,
+			"the server refused UIDL, which it knew before, so old messages cannot be told from new ones now. If it has given up UIDL for good, run postrider fetch --accept-new-state once");
 	if (pass->account->keep.kind == KEEP_NEVER)
 		return true;
 	if (client_last(pass->client, last_r, err))
 		return true;
 	if (err->class != ERR_MSG)
 		return false;
-	return err_set(err, ERR_CONFIG, "the server knows neither UIDL nor "
-		"LAST, so messages that stay on it could not be told from new "
-		"ones: set keep: false for this account");
+	return err_set(err, ERR_CONFIG,
+		"the server knows neither UIDL nor LAST, so messages that stay on it could not be told from new ones: set keep: false for this account");
 }
 
 static bool list(struct pass *pass, struct err *err)
@@ -226,13 +214,16 @@ static bool hold_session(struct pass *pass, struct err *err)
 		return false;
 	if (pass->lockstep)
 		client_lockstep(pass->client);
-	if (!list(pass, err) || !pass_check_known(pass, err))
+	if (!list(pass, err) || !pass_check_known(pass, false, err))
 		return false;
 	if (pass->env->options.baseline)
 		return pass_baseline(pass, err) && client_quit(pass->client,
 			err);
-	return pass_fetch(pass, err) && pass_delete(pass, err)
-		&& pass_quit(pass, err);
+	/* What has broken a session before comes after all that has not; and
+	 * what turns out not to be known must be fetched. */
+	return pass_fetch(pass, err) && pass_check_known(pass, true, err)
+		&& (pass->work_count == 0 || pass_fetch(pass, err))
+		&& pass_delete(pass, err) && pass_quit(pass, err);
 }
 
 static bool run(struct pass *pass, struct err *err)
@@ -261,10 +252,10 @@ static bool judge(const struct pass *pass, struct err *err)
 		return err_set(err, ERR_RETRY, "the disk of %s is full: %"
 			PRIu64 " more bytes are needed for %" PRIu64
 			" messages, which stay on the server",
-			pass->batch.dest->stage.path, pass->no_room_bytes,
+			pass->no_room_path, pass->no_room_bytes,
 			pass->no_room);
-	return n == 0 || err_set(err, ERR_MSG, "%" PRIu64 " message%s could "
-		"not be delivered and stay%s on the server", n,
+	return n == 0 || err_set(err, ERR_MSG,
+		"%" PRIu64 " message%s could not be delivered and stay%s on the server", n,
 		n == 1 ? "" : "s", n == 1 ? "s" : "");
 }
 

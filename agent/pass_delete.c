@@ -28,7 +28,7 @@ static bool recv_dele(void *arg, size_t i, const struct reply *reply,
 
 bool pass_delete(struct pass *pass, struct err *err)
 {
-	struct window window = { 0, send_dele, recv_dele, pass };
+	struct window window = { 0, 0, send_dele, recv_dele, pass };
 
 	window.count = pass_select(pass, PLAN_DELETE);
 	if (window.count == 0)
@@ -36,9 +36,12 @@ bool pass_delete(struct pass *pass, struct err *err)
 	pass_tell(pass, PHASE_DELETE);
 	/* From here on the server may lose them: what says that they are
 	 * here must outlast a power cut. */
-	return ledger_sync(pass->ledger, err)
-		&& client_window(pass->client, &window, err)
-		&& ledger_flush(pass->ledger, err);
+	if (!ledger_sync(pass->ledger, err))
+		return false;
+	if (client_window(pass->client, &window, err))
+		return ledger_flush(pass->ledger, err);
+	pass_blame(pass, &window, err);
+	return false;
 }
 
 /* Deleted in an earlier session whose QUIT went unanswered, and not listed
@@ -68,8 +71,8 @@ static bool quit(struct pass *pass, struct err *err)
 
 	pass_tell(pass, PHASE_QUIT);
 	if (pass->no_quit)
-		return err_set(err, ERR_RETRY, "a message was retrieved but "
-			"could not be stored; the server keeps everything");
+		return err_set(err, ERR_RETRY,
+			"a message was retrieved but could not be stored; the server keeps everything");
 	if (!client_quit(pass->client, err))
 		return false;
 	for (i = 0; i < pass->work_count; i++) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -17,18 +18,35 @@ static uint64_t room_needed(const struct pass *pass, uint64_t size)
 		* (pass->account->deliver.kind == DELIVER_MBOX ? 2 : 1);
 }
 
+/* The room there is, and whose disk has so little. An mbox may be on another
+ * disk than the stage. */
+static uint64_t room(const struct pass *pass, const char **path_r)
+{
+	uint64_t stage = fsx_room(pass->batch.dest->stage.dir), mbox;
+
+	*path_r = pass->batch.dest->stage.path;
+	if (pass->account->deliver.kind != DELIVER_MBOX)
+		return stage;
+	mbox = fsx_room_for(pass->account->deliver.path);
+	if (stage < mbox)
+		return stage;
+	*path_r = pass->account->deliver.path;
+	return mbox;
+}
+
 static bool send_retr(void *arg, size_t i, struct err *err)
 {
 	struct pass *pass = arg;
-	uint64_t size = pass->work[i]->listed->size, need, room;
+	uint64_t size = pass->work[i]->listed->size, need, free_now;
+	const char *path;
 
 	/* Other programs write too: look before each message. */
 	need = room_needed(pass, pass->promised + size);
-	room = fsx_room(pass->batch.dest->stage.dir);
-	if (need > room)
+	free_now = room(pass, &path);
+	if (need > free_now)
 		return err_set(err, ERR_RETRY, "the disk of %s is full: %"
-			PRIu64 " bytes needed, %" PRIu64 " free above the "
-			"reserve", pass->batch.dest->stage.path, need, room);
+			PRIu64
+				" bytes needed, %" PRIu64 " free above the reserve", path, need, free_now);
 	pass->promised += size;
 	return client_put(pass->client, "RETR", pass_number(pass, i), err);
 }
@@ -45,30 +63,6 @@ static uint64_t body_limit(const struct pass *pass,
 	return limit == 0 ? 0 : 2 * limit + 65536;
 }
 
-/* Remembers that the server did not hand a message over: it comes last in the
- * next passes, and later only now and then. */
-static bool note_failure(struct pass *pass, const struct plan_message *m,
-	const char *reason, struct err *err)
-{
-	const struct ledger_entry what = { .uid = m->listed->uid,
-		.uid_len = m->listed->uid_len, .listed = m->listed->size };
-
-	/* Without a UID it cannot be told from the next one. */
-	return what.uid_len == 0 || (ledger_failed(pass->ledger, m->failed,
-		&what, reason, err) && ledger_flush(pass->ledger, err));
-}
-
-/* The session broke in the middle of a message: perhaps because of it. */
-static void blame(struct pass *pass, const struct plan_message *m,
-	const struct err *broke)
-{
-	struct err err = ERR_INIT;
-
-	if (broke->class != ERR_STOP && !note_failure(pass, m, broke->text,
-		&err))
-		log_err(LOG_LEVEL_WARN, &err);
-}
-
 /* A large message must show its progress before it is whole. */
 
 static bool meter_push(struct sink *sink, const char *data, size_t len,
@@ -76,6 +70,7 @@ static bool meter_push(struct sink *sink, const char *data, size_t len,
 {
 	struct pass *pass = (struct pass *)(void *)((char *)sink
 		- offsetof(struct pass, meter));
+	const char *path;
 
 	pass->progress.bytes += len;
 	pass_tell(pass, PHASE_FETCH);
@@ -83,9 +78,10 @@ static bool meter_push(struct sink *sink, const char *data, size_t len,
 	pass->unchecked += len;
 	if (pass->unchecked > CHECK_ROOM_EVERY) {
 		pass->unchecked = 0;
-		if (fsx_room(pass->batch.dest->stage.dir) == 0)
-			return err_set(err, ERR_RETRY, "the disk of %s is "
-				"full", pass->batch.dest->stage.path);
+		if (room(pass, &path) == 0)
+			return err_set(err, ERR_RETRY,
+				"the disk of %s is full: more bytes are needed than the server listed",
+				path);
 	}
 	return pass->metered->push(pass->metered, data, len, err);
 }
@@ -113,9 +109,8 @@ static bool retrieve(struct pass *pass, struct batch_slot *slot,
 	pass->meter = (struct sink){ meter_push, meter_finish };
 	result = pump(client_body(pass->client, m->listed->size),
 		&pass->meter, body_limit(pass, m->listed), &bytes, err);
-	if (result == PUMP_SOURCE_FAILED || result == PUMP_TOO_LARGE)
-		blame(pass, m, err);
-	pass->spoiled = result == PUMP_SINK_FAILED;
+	/* A limit on file sizes is about this message, not about the disk. */
+	pass->spoiled = result == PUMP_SINK_FAILED && err->sys != EFBIG;
 	if (result != PUMP_OK)
 		return false;
 	if (!pass_in_step(pass, m, bytes, err)) {
@@ -155,7 +150,7 @@ static bool take_message(struct pass *pass, struct plan_message *m,
 	return true;
 }
 
-static bool refused(struct pass *pass, const struct plan_message *m,
+static bool refused(struct pass *pass, struct plan_message *m,
 	const struct reply *reply, struct err *err)
 {
 	struct err why = ERR_INIT;
@@ -165,7 +160,8 @@ static bool refused(struct pass *pass, const struct plan_message *m,
 	reply_refused(reply, ERR_MSG, what, &why);
 	log_err(LOG_LEVEL_WARN, &why);
 	pass->counts->failed++;
-	return note_failure(pass, m, why.text, err);
+	m->action = PLAN_WAIT;
+	return pass_note_failure(pass, m, why.text, err);
 }
 
 static bool commit(struct pass *pass, struct err *err)
@@ -214,12 +210,12 @@ static void failed_last(struct pass *pass)
 /* Leaves for later what does not fit on the disk; returns how many do. */
 static size_t keep_to_room(struct pass *pass)
 {
-	uint64_t room = fsx_room(pass->batch.dest->stage.dir), size, used = 0;
+	uint64_t free_now = room(pass, &pass->no_room_path), size, used = 0;
 	size_t i, n = 0;
 
 	for (i = 0; i < pass->work_count; i++) {
 		size = room_needed(pass, pass->work[i]->listed->size);
-		if (used + size > room) {
+		if (used + size > free_now) {
 			pass->work[i]->action = PLAN_LATER;
 			pass->no_room++;
 			pass->no_room_bytes += size;
@@ -241,7 +237,7 @@ static void count_rest(struct pass *pass)
 
 bool pass_fetch(struct pass *pass, struct err *err)
 {
-	struct window window = { 0, send_retr, recv_retr, pass };
+	struct window window = { 0, 0, send_retr, recv_retr, pass };
 	struct err why = ERR_INIT;
 	size_t i;
 
@@ -259,6 +255,8 @@ bool pass_fetch(struct pass *pass, struct err *err)
 		pass_learn_sizes(pass);
 		return commit(pass, err);
 	}
+	if (!pass->spoiled)
+		pass_blame(pass, &window, err);
 	if (err->class == ERR_PROTO)
 		pass->spoiled = true;
 	/* What came whole before the line broke is delivered all the same: on

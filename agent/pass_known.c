@@ -17,6 +17,7 @@ bool pass_note_known(struct pass *pass, struct plan_message *m,
 {
 	if (m->entry == NULL)
 		return true;
+	pass_forgive(pass, m);
 	if (m->moved && !ledger_moved(pass->ledger, m->entry, m->listed->uid,
 		m->listed->uid_len, err))
 		return false;
@@ -54,14 +55,30 @@ static bool may_ask_top(const struct pass *pass)
 	return !capa->known || capa->top;
 }
 
-bool pass_check_known(struct pass *pass, struct err *err)
+/* Those of `work` that have made trouble before, or those that have not. */
+static size_t keep_only(struct pass *pass, bool trouble)
 {
-	const struct window window = { pass_select(pass, PLAN_CHECK),
-		send_top, recv_top, pass };
+	size_t i, n = 0;
+
+	for (i = 0; i < pass->work_count; i++)
+		if ((pass->work[i]->failed != NULL) == trouble)
+			pass->work[n++] = pass->work[i];
+	return pass->work_count = n;
+}
+
+bool pass_check_known(struct pass *pass, bool trouble, struct err *err)
+{
+	struct window window = { 0, 0, send_top, recv_top, pass };
 	size_t i;
 
-	if (may_ask_top(pass))
-		return client_window(pass->client, &window, err);
+	pass_select(pass, PLAN_CHECK);
+	window.count = keep_only(pass, trouble);
+	if (may_ask_top(pass)) {
+		if (client_window(pass->client, &window, err))
+			return true;
+		pass_blame(pass, &window, err);
+		return false;
+	}
 	for (i = 0; i < pass->work_count; i++)
 		plan_checked(&pass->plan, pass->work[i], NULL);
 	return true;
@@ -103,7 +120,7 @@ static bool mark_action(struct pass *pass, enum plan_action action,
 	struct err *err)
 {
 	const struct identity none = identity_none();
-	const struct window window = { pass_select(pass, action), send_top,
+	struct window window = { pass_select(pass, action), 0, send_top,
 		recv_mark, pass };
 	size_t i;
 

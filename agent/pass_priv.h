@@ -11,8 +11,8 @@
 
 /*
  * What the files of a pass share: pass.c (its course), pass_known.c (TOP),
- * pass_fetch.c (RETR), pass_step.c (pipelining gone wrong), pass_delete.c
- * (DELE and QUIT).
+ * pass_fetch.c (RETR), pass_step.c (sessions gone wrong), pass_delete.c (DELE
+ * and QUIT).
  */
 
 struct pass {
@@ -39,6 +39,7 @@ struct pass {
 	uint64_t unchecked;		/* bytes written since we looked for room */
 	/* Messages that found no room on the disk, and what they need. */
 	uint64_t no_room, no_room_bytes;
+	const char *no_room_path;
 	/* A message was retrieved that is not durable here: no QUIT, since
 	 * some servers take a message for read then. */
 	bool no_quit;
@@ -67,8 +68,20 @@ void pass_start_over(struct pass *pass);
 /* After a session: remembers a server whose sizes are not exact. */
 void pass_learn_sizes(struct pass *pass);
 
-/* Settles every PLAN_CHECK. */
-bool pass_check_known(struct pass *pass, struct err *err) MUST_USE;
+/* Remembers that a message made trouble: it comes last in the next passes, and
+ * later only now and then. */
+bool pass_note_failure(struct pass *pass, const struct plan_message *m,
+	const char *reason, struct err *err) MUST_USE;
+/* It has made none this time. */
+void pass_forgive(struct pass *pass, struct plan_message *m);
+/* After a window over `work` has failed: notes it for the message whose turn
+ * it was. */
+void pass_blame(struct pass *pass, const struct window *window,
+	const struct err *broke);
+
+/* Settles every PLAN_CHECK that has made no trouble before, or the others. */
+bool pass_check_known(struct pass *pass, bool trouble, struct err *err)
+	MUST_USE;
 /* Notes what is new about a message that was recognised. */
 bool pass_note_known(struct pass *pass, struct plan_message *m,
 	struct err *err) MUST_USE;

@@ -5,6 +5,8 @@
 #include "agent/pass_priv.h"
 
 /*
+ * When a session goes wrong: whose fault it was, and what to do about it.
+ *
  * Are the server's answers in step with our commands? One answer too many, and
  * with pipelining each message would be taken for the next one, and deleted
  * for it. RFC 1939 makes listed sizes exact, so a message of another size is
@@ -26,8 +28,7 @@ bool pass_in_step(struct pass *pass, const struct plan_message *m,
 			&& client_noop(pass->client, err);
 	}
 	pass->out_of_step = true;
-	return err_set(err, ERR_PROTO, "a message has not the size that the "
-		"server listed");
+	return err_set(err, ERR_PROTO, "a message has not the size that the server listed");
 }
 
 void pass_learn_sizes(struct pass *pass)
@@ -38,6 +39,39 @@ void pass_learn_sizes(struct pass *pass)
 		return;
 	log_info("this server's sizes are not exact");
 	if (!ledger_note_inexact(pass->ledger, &err))
+		log_err(LOG_LEVEL_WARN, &err);
+}
+
+bool pass_note_failure(struct pass *pass, const struct plan_message *m,
+	const char *reason, struct err *err)
+{
+	const struct ledger_entry what = { .uid = m->listed->uid,
+		.uid_len = m->listed->uid_len, .listed = m->listed->size };
+
+	/* Without a UID it cannot be told from the next one. */
+	return what.uid_len == 0 || (ledger_failed(pass->ledger, m->failed,
+		&what, reason, err) && ledger_flush(pass->ledger, err));
+}
+
+void pass_forgive(struct pass *pass, struct plan_message *m)
+{
+	struct err err = ERR_INIT;
+
+	if (m->failed != NULL && !ledger_void(pass->ledger, m->failed, &err))
+		log_err(LOG_LEVEL_WARN, &err);
+	m->failed = NULL;
+}
+
+/* The session broke while this one's answer was due: perhaps because of it. */
+void pass_blame(struct pass *pass, const struct window *window,
+	const struct err *broke)
+{
+	struct err err = ERR_INIT;
+
+	if (broke->class == ERR_STOP || window->got >= window->count)
+		return;
+	if (!pass_note_failure(pass, pass->work[window->got], broke->text,
+		&err))
 		log_err(LOG_LEVEL_WARN, &err);
 }
 

@@ -56,7 +56,8 @@ static struct ledger_entry *earlier_failure(const struct plan *plan,
 
 	while ((e = ledger_find(plan->ledger, listed->uid, listed->uid_len, e))
 	       != NULL)
-		if (e->state == LEDGER_FAILED && listed->uid_len != 0)
+		if (e->state == LEDGER_FAILED && listed->uid_len != 0
+		    && e->listed == listed->size)
 			return e;
 	return NULL;
 }
@@ -82,7 +83,8 @@ static void decide(const struct plan *plan, struct plan_message *m)
 		fetch(plan, m);
 		return;
 	}
-	if (e->state == LEDGER_INTENT && e->uid_len != 0) {
+	if (e->state == LEDGER_INTENT && e->uid_len != 0
+	    && e->listed == m->listed->size) {
 		e->claimed = true;
 		m->entry = e;
 		m->action = PLAN_STAGED;
@@ -93,7 +95,10 @@ static void decide(const struct plan *plan, struct plan_message *m)
 	if ((e->state != LEDGER_DELIVERED && e->state != LEDGER_BASELINE)
 	    || e->listed != m->listed->size
 	    || e->uid_len == 0 || plan_due(plan->account, e, plan->now)) {
-		m->action = PLAN_CHECK;
+		m->failed = earlier_failure(plan, m->listed);
+		m->action = m->failed != NULL
+			&& m->failed->next_try > plan->now
+			? PLAN_WAIT : PLAN_CHECK;
 		return;
 	}
 	e->claimed = true;

@@ -29,7 +29,7 @@ enum plan_action {
 	PLAN_STAGED,	/* retrieved, its destination has not taken it yet */
 	PLAN_SKIP,	/* larger than limits.message */
 	PLAN_LATER,	/* beyond limits.messages or limits.bytes */
-	PLAN_WAIT	/* the server failed to hand it over; not yet again */
+	PLAN_WAIT	/* it broke the session or was refused; not yet again */
 };
 
 struct plan_message {

@@ -282,8 +282,7 @@ static void no_report(struct proc *proc, int status)
 
 	proc->report.class = ERR_RETRY;
 	snprintf(proc->report.text, sizeof(proc->report.text),
-		"the worker process %s before it could report; the next pass "
-		"picks up from there",
+		"the worker process %s before it could report; the next pass picks up from there",
 		spawn_status(words, sizeof(words), status));
 }
 

@@ -138,10 +138,8 @@ static void print_counts(const struct proc *proc)
 			" fetched (%s), %" PRIu64 " delivered", c->fetched,
 			num_format_size(bytes, sizeof(bytes),
 				c->fetched_bytes), c->delivered);
-	n = add(line, sizeof(line), n, c->deferred, "refused, tried again "
-		"later");
-	n = add(line, sizeof(line), n, c->failed, "not handed over by the "
-		"server");
+	n = add(line, sizeof(line), n, c->deferred, "refused, tried again later");
+	n = add(line, sizeof(line), n, c->failed, "not handed over by the server");
 	n = add(line, sizeof(line), n, c->waiting,
 		"set aside (see postrider status)");
 	n = add(line, sizeof(line), n, c->skipped, "skipped (too large)");

@@ -62,8 +62,8 @@ static bool ask_parent(struct worker *worker, const char *epoch,
 		worker->stopped = true;
 	}
 	if (packet->type != CHAN_EXITED)
-		return err_set(err, ERR_PROTO, "the parent answered SPAWN "
-			"with packet %u", packet->type);
+		return err_set(err, ERR_PROTO,
+			"the parent answered SPAWN with packet %u", packet->type);
 	return true;
 }
 

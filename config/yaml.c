@@ -309,6 +309,8 @@ static bool syntax_error(struct builder *b)
 	const char *problem = plain_words(p->problem);
 	char words[300];
 
+	if (p->error == YAML_MEMORY_ERROR)
+		mem_exhausted();
 	if (p->error == YAML_READER_ERROR)
 		return refuse(b, NULL, mark_at(b, p->problem_offset), problem);
 	if (p->context != NULL && p->context_mark.line != p->problem_mark.line)

@@ -242,7 +242,7 @@ struct filter_chain *filter_new(const struct filter_options *options)
 	/* 15 + 16: the largest window, in gzip framing. */
 	if (c->has_gzip && deflateInit2(&c->z, Z_DEFAULT_COMPRESSION,
 		Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
-		(void)mem_grow(NULL, SIZE_MAX, 2); /* it can only be memory */
+		mem_exhausted();	/* it can only be memory */
 	return c;
 }
 

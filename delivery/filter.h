@@ -28,7 +28,8 @@ void filter_free(struct filter_chain *chain);
 
 /* Starts a message that is written to fd (kept open; `what` names it in
  * errors and must stay valid). `lead` is put before the message without
- * filtering, `trail` after it; both may be "". Returns the first sink. */
+ * filtering and, with mboxrd, `trail` after it; both may be "". Returns the
+ * first sink. */
 struct sink *filter_start(struct filter_chain *chain, int fd, const char *what,
 	const char *lead, const char *trail, struct err *err) MUST_USE;
 

@@ -12,6 +12,8 @@
 
 #include "agent/base/arena.h"
 #include "agent/base/clock.h"
+#include "agent/base/digest.h"
+#include "agent/base/fsx.h"
 #include "agent/base/limits.h"
 #include "agent/base/log.h"
 
@@ -47,9 +49,9 @@ static bool write_owner(const char *path, const char *tag, struct err *err)
 		0644);
 	if (fd < 0)
 		return err_sys(err, errno, "cannot make %s", path);
-	ok = write(fd, text, (size_t)n) == n;
+	ok = fsx_write(fd, text, (size_t)n, path, err);
 	if (!ok)
-		err_sys(err, errno, "cannot write %s", path);
+		unlink(path);
 	close(fd);
 	return ok;
 }
@@ -103,19 +105,11 @@ static void break_if_stale(const char *path, const char *tag)
 void lock_clean(const char *path, const char *tag)
 {
 	char name[PATH_MAX];
-	struct owner owner;
-	int fd;
 
 	snprintf(name, sizeof(name), "%s.lock.%s", path, tag);
 	unlink(name);
 	snprintf(name, sizeof(name), "%s.lock", path);
-	fd = open(name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return;
-	read_owner(fd, &owner);
-	if (strcmp(owner.tag, tag) == 0)
-		unlink(name);
-	close(fd);
+	break_if_stale(name, tag);
 }
 
 /* File systems without hard links get the lock in two steps. */
@@ -144,8 +138,8 @@ static bool wait_for_dotlock(struct dest_lock *lock, const char *tag,
 				lock->dotlock);
 		break_if_stale(lock->dotlock, tag);
 		if (clock_left(deadline) == 0)
-			return err_set(err, ERR_RETRY, "another program keeps "
-				"the lock %s", lock->dotlock);
+			return err_set(err, ERR_RETRY,
+				"another program keeps the lock %s", lock->dotlock);
 		clock_sleep(50);
 	}
 	lock->has_dotlock = true;
@@ -172,20 +166,17 @@ static bool take_dotlock(struct dest_lock *lock, const char *tag,
 	return ok;
 }
 
-static bool take_fcntl(struct dest_lock *lock, const char *path,
-	clock_ms deadline, struct err *err)
+/* Without waiting; false without an error if another program has it. */
+static bool take_fcntl(struct dest_lock *lock, const char *path, bool *busy_r,
+	struct err *err)
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
-	while (fcntl(lock->fd, F_SETLK, &whole) < 0) {
-		if (errno != EAGAIN && errno != EACCES && errno != EINTR)
-			return err_sys(err, errno, "cannot lock %s", path);
-		if (clock_left(deadline) == 0)
-			return err_set(err, ERR_RETRY,
-				"another program keeps %s locked", path);
-		clock_sleep(20);
-	}
-	return true;
+	*busy_r = false;
+	if (fcntl(lock->fd, F_SETLK, &whole) == 0)
+		return true;
+	*busy_r = errno == EAGAIN || errno == EACCES || errno == EINTR;
+	return *busy_r ? false : err_sys(err, errno, "cannot lock %s", path);
 }
 
 static bool check_file(int fd, const char *path, bool *same_r,
@@ -196,11 +187,10 @@ static bool check_file(int fd, const char *path, bool *same_r,
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, errno, "cannot look at %s", path);
 	if (!S_ISREG(st.st_mode))
-		return err_set(err, ERR_CONFIG, "%s is not a regular file; an "
-			"mbox is", path);
+		return err_set(err, ERR_CONFIG, "%s is not a regular file; an mbox is", path);
 	if (st.st_nlink > 1)
-		return err_set(err, ERR_CONFIG, "%s has a second name (hard "
-			"link); mail is not appended to it", path);
+		return err_set(err, ERR_CONFIG,
+			"%s has a second name (hard link); mail is not appended to it", path);
 	*same_r = lstat(path, &now) == 0 && now.st_dev == st.st_dev
 		&& now.st_ino == st.st_ino;
 	return true;
@@ -219,31 +209,59 @@ static int open_mbox(const char *path, bool *created_r, struct err *err)
 	if (errno != ELOOP)
 		err_sys(err, errno, "cannot open the mbox %s", path);
 	else
-		err_set(err, ERR_CONFIG, "%s is a symbolic link; give the "
-			"path of the mbox itself", path);
+		err_set(err, ERR_CONFIG,
+			"%s is a symbolic link; give the path of the mbox itself", path);
 	return -1;
 }
 
+/* Lets go of everything but what lock_mbox() allocated. */
+static void let_go(struct dest_lock *lock)
+{
+	if (lock->fd >= 0)
+		close(lock->fd);
+	lock->fd = -1;
+	if (lock->has_dotlock && unlink(lock->dotlock) < 0)
+		log_warn("cannot remove %s: %s", lock->dotlock, strerror(errno));
+	lock->has_dotlock = false;
+}
+
+/* One try at the file, with the dotlock held: locked, and still the file that
+ * has this name. */
+static bool take_file(struct dest_lock *lock, const char *path,
+	bool *created_r, bool *again_r, struct err *err)
+{
+	bool same;
+
+	lock->fd = open_mbox(path, created_r, err);
+	if (lock->fd < 0 || !take_fcntl(lock, path, again_r, err)
+	    || !check_file(lock->fd, path, &same, err))
+		return false;
+	*again_r = !same;
+	return same;
+}
+
+/* Some programs take the two locks in the other order. So neither is held
+ * while we wait for the other. */
 static bool take_both(struct dest_lock *lock, const char *path,
 	const char *tag, bool *created_r, struct err *err)
 {
 	clock_ms deadline = clock_after(LIMIT_MBOX_LOCK_MS);
-	bool same = false;
+	bool again;
 
-	if (!take_dotlock(lock, tag, deadline, err))
-		return false;
-	while (!same) {
-		if (lock->fd >= 0)
-			close(lock->fd);
-		lock->fd = open_mbox(path, created_r, err);
-		if (lock->fd < 0 || !take_fcntl(lock, path, deadline, err)
-		    || !check_file(lock->fd, path, &same, err))
+	for (;;) {
+		again = false;
+		if (!take_dotlock(lock, tag, deadline, err))
 			return false;
-		if (!same && clock_left(deadline) == 0)
-			return err_set(err, ERR_RETRY, "%s is being replaced "
-				"again and again", path);
+		if (take_file(lock, path, created_r, &again, err))
+			return true;
+		if (!again)
+			return false;
+		if (clock_left(deadline) == 0)
+			return err_set(err, ERR_RETRY,
+				"another program keeps %s locked", path);
+		let_go(lock);
+		clock_sleep(20 + (int64_t)(digest_random() % 60));
 	}
-	return true;
 }
 
 struct dest_lock *lock_mbox(const char *path, const char *tag,
@@ -276,10 +294,6 @@ void lock_release(struct dest_lock *lock)
 {
 	if (lock == NULL)
 		return;
-	if (lock->fd >= 0)
-		close(lock->fd);
-	if (lock->has_dotlock && unlink(lock->dotlock) < 0)
-		log_warn("cannot remove %s: %s", lock->dotlock,
-			strerror(errno));
+	let_go(lock);
 	free(lock);
 }

@@ -11,7 +11,7 @@
  * Locks an mbox the way every other mail program does: first a dotlock
  * (PATH.lock), then the file itself with fcntl(2). After both are held the
  * file is compared with its name, since a reader may have replaced it while
- * we waited.
+ * we waited. Neither lock is held while we wait for the other.
  *
  * The dotlock is written under another name and linked into place, so it
  * always says whose it is: "PID HOST TAG".
@@ -21,14 +21,14 @@ struct dest_lock;
 
 /* Opens (and makes, 0600) the mbox and locks it, waiting at most
  * LIMIT_MBOX_LOCK_MS. `tag` (struct dest_env) goes into the dotlock, so that
- * one left behind by a pass that was killed is known again. ERR_RETRY when another program keeps it; ERR_CONFIG
- * when it is no regular file, a symbolic link, or has a second name.
- * *created_r tells whether the file is new. */
+ * one left behind by a pass that was killed is known again. ERR_RETRY when
+ * another program keeps it; ERR_CONFIG when it is no regular file, a symbolic
+ * link, or has a second name. *created_r tells whether the file is new. */
 struct dest_lock *lock_mbox(const char *path, const char *tag,
 	bool *created_r, struct err *err) MUST_USE;
 
-/* Removes a dotlock with our tag: the account's lock is ours, so whoever made
- * it is gone. Other programs would wait for it. */
+/* Removes a stale dotlock, above all one with our tag: the account's lock is
+ * ours, so whoever made it is gone. Other programs would wait for it. */
 void lock_clean(const char *path, const char *tag);
 
 /* The locked file, open for reading and appending. */

@@ -59,8 +59,7 @@ static bool make_root(const char *path, struct err *err)
 		slash[slash == parent] = '\0';
 	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0) {
-		err_sys(err, errno, "the folder for the Maildir %s: cannot "
-			"open %s", path, parent);
+		err_sys(err, errno, "the folder for the Maildir %s: cannot open %s", path, parent);
 		return false;
 	}
 	if (mkdir(path, 0700) < 0 && errno != EEXIST) {
@@ -232,9 +231,9 @@ static bool settle_one(struct dest *dest, struct item *item, struct err *err)
 	}
 	if (!stage_reopen(&dest->stage, item, err))
 		return false;
-	if (item->state == ITEM_STAGED)
-		return deliver_one(dest, item, err);
-	return stage_remove(&dest->stage, item, err);
+	/* A file of the wrong size is swept away when the ledger has given it
+	 * up for certain: gone before, it would look delivered. */
+	return item->state != ITEM_STAGED || deliver_one(dest, item, err);
 }
 
 static bool maildir_settle(struct dest *dest, struct item *const *items,

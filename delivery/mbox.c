@@ -206,10 +206,47 @@ static bool cut_torn(struct dest *dest, uint64_t at, struct err *err)
 
 /* What earlier items of a batch tell of the later ones. */
 struct settling {
+	struct item *const *items;
+	size_t count;
 	uint64_t end;		/* where the last append would have ended */
 	bool cut;		/* the file ends before the rest: they are not in it */
 	bool shifted;		/* it has changed: noted offsets mean nothing */
 };
+
+static bool rest_is_ours(struct dest *dest, struct settling *s, uint64_t from,
+	bool *ours_r, struct err *err)
+{
+	uint64_t at;
+	size_t i;
+
+	for (i = 0, *ours_r = true; *ours_r && i < s->count; i++) {
+		if (!hint_offset(s->items[i], &at) || at <= from)
+			continue;
+		if (s->items[i]->fd < 0
+		    && !stage_reopen(&dest->stage, s->items[i], err))
+			return false;
+		if (s->items[i]->fd < 0)
+			*ours_r = false;
+		else if (!mbox_is_ours(lock_fd(dest->lock), dest->path,
+			s->items[i], at, ours_r, err))
+			return false;
+	}
+	return true;
+}
+
+/* Blocks are missing in what we appended. It goes, if nobody else has written
+ * where the rest of the batch was to be. */
+static bool settle_holes(struct dest *dest, struct settling *s, uint64_t at,
+	struct err *err)
+{
+	bool ours;
+
+	if (!rest_is_ours(dest, s, at, &ours, err))
+		return false;
+	s->cut = ours;
+	s->shifted = !ours;
+	return !ours || cut_torn(dest, at, err);
+}
 
 static bool settle_one(struct dest *dest, struct item *item,
 	struct settling *s, struct err *err)
@@ -217,7 +254,7 @@ static bool settle_one(struct dest *dest, struct item *item,
 	uint64_t at, foreign;
 	enum mbox_found found;
 
-	if (!stage_reopen(&dest->stage, item, err))
+	if (item->fd < 0 && !stage_reopen(&dest->stage, item, err))
 		return false;
 	if (item->state != ITEM_STAGED)
 		return true;
@@ -236,6 +273,8 @@ static bool settle_one(struct dest *dest, struct item *item,
 	case MBOX_TORN:
 		s->cut = true;
 		return cut_torn(dest, at, err);
+	case MBOX_HOLES:
+		return settle_holes(dest, s, at, err);
 	case MBOX_TORN_INSIDE:
 		s->shifted = true;
 		return mbox_excise(dest, item, at, foreign, err);
@@ -261,7 +300,8 @@ static bool mbox_settle(struct dest *dest, struct item *const *items, size_t n,
 	struct err *err)
 {
 	struct item *again[LIMIT_BATCH_MESSAGES];
-	struct settling settling = { last_end(items, n), false, false };
+	struct settling settling = { items, n, last_end(items, n), false,
+		false };
 	size_t i, count = 0;
 
 	if (!lock_file(dest, err))

@@ -15,6 +15,11 @@
 
 #define BLOCK 4096
 
+/* `len` bytes of foreign mail move from `from` to `at`. */
+struct excision {
+	uint64_t at, len, from;
+};
+
 /* Beside the staged message; recovery sweeps it away when all is done. */
 static void saved_name(const struct item *item, char *out, size_t cap)
 {
@@ -73,37 +78,40 @@ static bool moved_so_far(struct dest *dest, int saved, uint64_t at,
 	return true;
 }
 
-static bool move(struct dest *dest, int saved, uint64_t at, uint64_t len,
+static bool move(struct dest *dest, int saved, const struct excision *e,
 	struct err *err)
 {
 	int mbox = lock_fd(dest->lock);
-	uint64_t moved;
+	uint64_t moved, unmoved;
 	struct stat st;
 
-	if (!moved_so_far(dest, saved, at, &moved, err))
+	if (!moved_so_far(dest, saved, e->at, &moved, err)
+	    || !moved_so_far(dest, saved, e->from, &unmoved, err))
 		return false;
-	if (moved == len)
+	if (moved == e->len)
 		return true;
 	if (fstat(mbox, &st) < 0)
 		return err_sys(err, errno, "cannot look at %s", dest->path);
-	/* A part of it at the end is from a move that was cut off. Anything
-	 * else there is mail of another program: leave it. */
-	if (at + moved == (uint64_t)st.st_size
-	    && ftruncate(mbox, (off_t)at) < 0)
+	if (unmoved == e->len && e->from + e->len != (uint64_t)st.st_size)
+		return true;	/* more mail came: leave all where it is */
+	/* Nothing is moved yet, or a part of it, at the end, by a move that
+	 * was cut off. Anything else is mail of another program. */
+	if ((unmoved == e->len || e->at + moved == (uint64_t)st.st_size)
+	    && ftruncate(mbox, (off_t)e->at) < 0)
 		return err_sys(err, errno, "cannot shorten %s", dest->path);
-	return fsx_copy(saved, 0, len, mbox, dest->path, err)
+	return fsx_copy(saved, 0, e->len, mbox, dest->path, err)
 		&& fsx_sync(mbox, dest->path, err);
 }
 
-static bool move_saved(struct dest *dest, struct item *item, uint64_t at,
-	uint64_t len, struct err *err)
+static bool move_saved(struct dest *dest, struct item *item,
+	const struct excision *e, struct err *err)
 {
 	int saved = open_saved(dest, item, O_RDONLY, err);
 	bool ok;
 
 	if (saved < 0)
 		return false;
-	ok = move(dest, saved, at, len, err);
+	ok = move(dest, saved, e, err);
 	close(saved);
 	return ok;
 }
@@ -112,31 +120,29 @@ bool mbox_excise(struct dest *dest, struct item *item, uint64_t at,
 	uint64_t foreign, struct err *err)
 {
 	const struct dest_env *env = dest->env;
-	char text[64];
+	struct excision e = { at, 0, foreign };
+	char text[96];
 	struct stat st;
-	uint64_t len;
 
 	if (fstat(lock_fd(dest->lock), &st) < 0)
 		return err_sys(err, errno, "cannot look at %s", dest->path);
-	len = (uint64_t)st.st_size - foreign;
+	e.len = (uint64_t)st.st_size - foreign;
 	log_info("%s: taking out a message that was cut off at byte %" PRIu64,
 		dest->path, at);
-	snprintf(text, sizeof(text), "excise %" PRIu64 " %" PRIu64, at, len);
-	if (!save(dest, item, foreign, len, err)
-	    || !env->hint(env->arg, item, text, err)
-	    || !env->hint_sync(env->arg, err))
-		return false;
-	/* From here on the torn bytes are nobody's: the file may end at `at`. */
-	if (ftruncate(lock_fd(dest->lock), (off_t)at) < 0)
-		return err_sys(err, errno, "cannot shorten %s", dest->path);
-	return move_saved(dest, item, at, len, err);
+	snprintf(text, sizeof(text), "excise %" PRIu64 " %" PRIu64 " %" PRIu64,
+		e.at, e.len, e.from);
+	return save(dest, item, foreign, e.len, err)
+		&& env->hint(env->arg, item, text, err)
+		&& env->hint_sync(env->arg, err)
+		&& move_saved(dest, item, &e, err);
 }
 
 bool mbox_excise_again(struct dest *dest, struct item *item, struct err *err)
 {
-	uint64_t at, len;
+	struct excision e;
 
-	if (sscanf(item->hint, "excise %" SCNu64 " %" SCNu64, &at, &len) != 2)
+	if (sscanf(item->hint, "excise %" SCNu64 " %" SCNu64 " %" SCNu64,
+		&e.at, &e.len, &e.from) != 3)
 		return true;
-	return move_saved(dest, item, at, len, err);
+	return move_saved(dest, item, &e, err);
 }

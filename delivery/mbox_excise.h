@@ -7,7 +7,7 @@
 /*
  * Takes a torn message out of an mbox when another program has appended mail
  * behind it before we came back. The foreign mail is copied to the stage
- * first, and a note "excise AT LENGTH" says so, so that no crash can lose it.
+ * first, and a note "excise AT LENGTH FROM" says so, so that no crash can lose it.
  * The mbox is locked.
  */
 

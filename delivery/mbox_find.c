@@ -70,19 +70,25 @@ static bool search(const struct finder *f, const char *token, size_t len,
 	return true;
 }
 
-/* Are all bytes from `at` to the end NUL? */
-static bool all_zero(const struct finder *f, uint64_t at, bool *yes_r,
-	struct err *err)
+bool mbox_is_ours(int fd, const char *path, const struct item *item,
+	uint64_t at, bool *yes_r, struct err *err)
 {
-	char block[BLOCK];
-	size_t got, i;
+	char ours[BLOCK], theirs[BLOCK];
+	size_t got, there, i;
+	uint64_t done = 0;
 
-	for (*yes_r = true; *yes_r && at < f->size; at += got) {
-		if (!fsx_pread(f->mbox, block, BLOCK, at, &got, f->path, err))
+	for (*yes_r = true; *yes_r; done += got) {
+		if (!fsx_pread(item->fd, ours, BLOCK, done, &got, item->name,
+			err)
+		    || !fsx_pread(fd, theirs, got, at + done, &there, path,
+			    err))
 			return false;
-		for (i = 0; i < got && block[i] == '\0'; i++)
+		for (i = 0; i < there && (theirs[i] == ours[i]
+			|| theirs[i] == '\0'); i++)
 			;
-		*yes_r = got != 0 && i == got;
+		*yes_r = i == there;
+		if (there == 0)
+			break;
 	}
 	return true;
 }
@@ -93,8 +99,8 @@ static bool whole_at(const struct finder *f, uint64_t at, bool *yes_r,
 	struct err *err)
 {
 	char tail[TAIL];
-	uint64_t stored = f->item->stored, next = 0, end = 0;
-	bool another, tailed;
+	uint64_t stored = f->item->stored, next = 0, end = 0, common;
+	bool another, tailed, zero;
 	size_t len;
 
 	if (!fsx_pread(f->item->fd, tail, TAIL, stored < TAIL ? 0
@@ -104,7 +110,21 @@ static bool whole_at(const struct finder *f, uint64_t at, bool *yes_r,
 		return false;
 	/* The tail holds the blank line that `next` begins with. */
 	*yes_r = tailed && (!another || end + len <= next + 2);
+	if (!*yes_r || end + len - at != stored)
+		return true;
+	/* Nothing was added, so nothing may differ. */
+	if (!common_prefix(f, at, &common, &zero, err))
+		return false;
+	*yes_r = common == stored;
 	return true;
+}
+
+/* From_ line and header, as much as fits: a reader adds lines behind them. */
+static size_t cut_header(const char *token, size_t len)
+{
+	const char *blank = memmem(token, len, "\n\n", 2);
+
+	return blank != NULL ? (size_t)(blank - token) + 1 : len;
 }
 
 /* Anywhere in the file, whole, perhaps with Status lines that a reader has
@@ -120,6 +140,7 @@ static bool search_whole(const struct finder *f, bool *there_r,
 	if (!fsx_pread(f->item->fd, token, stored < TOKEN ? (size_t)stored
 		: TOKEN, 0, &head, f->item->name, err))
 		return false;
+	head = cut_header(token, head);
 	for (*there_r = false; more && !*there_r; at++) {
 		if (!search(f, token, head, at, &at, &more, err))
 			return false;
@@ -169,7 +190,8 @@ static bool look_at(const struct finder *f, uint64_t at, uint64_t end,
 	if (at + common == f->size)
 		return true;
 	if (zero && f->size <= end) {
-		if (!all_zero(f, at + common, &there, err))
+		*found_r = MBOX_HOLES;
+		if (!mbox_is_ours(f->mbox, f->path, f->item, at, &there, err))
 			return false;
 		if (there)
 			return true;

@@ -99,8 +99,8 @@ static bool deliver_one(struct dest *dest, struct item *item, struct err *err)
 
 	attempt = next_attempt(item, &doubt);
 	if (doubt)
-		log_warn("message %s: the last run was cut off while %s had "
-			"it; attempt %u may deliver it a second time",
+		log_warn(
+			"message %s: the last run was cut off while %s had it; attempt %u may deliver it a second time",
 			item->name, dest->path, attempt);
 	if (!env->may_go_on(env->arg, err)
 	    || !reopen_to_read(dest, item, err)

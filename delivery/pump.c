@@ -19,8 +19,8 @@ enum pump_result pump(struct source *src, struct sink *sink, uint64_t limit,
 			break;
 		*bytes_r += len;
 		if (limit != 0 && *bytes_r > limit) {
-			err_set(err, ERR_PROTO, "the server sends far more "
-				"than it listed for a message (over %" PRIu64
+			err_set(err, ERR_PROTO,
+				"the server sends far more than it listed for a message (over %" PRIu64
 				" bytes)", limit);
 			return PUMP_TOO_LARGE;
 		}

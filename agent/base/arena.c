@@ -23,7 +23,7 @@ struct arena {
 	struct chunk *chunks;
 };
 
-static void out_of_memory(void)
+_Noreturn void mem_exhausted(void)
 {
 	static const char line[] = "postrider: out of memory\n";
 
@@ -37,7 +37,7 @@ static void *mem_take(size_t size)
 	void *p = calloc(1, size);
 
 	if (p == NULL)
-		out_of_memory();
+		mem_exhausted();
 	return p;
 }
 
@@ -46,10 +46,10 @@ void *mem_grow(void *old, size_t count, size_t size)
 	void *p;
 
 	if (size != 0 && count > SIZE_MAX / 2 / size)
-		out_of_memory();
+		mem_exhausted();
 	p = realloc(old, count * size);
 	if (p == NULL)
-		out_of_memory();
+		mem_exhausted();
 	return p;
 }
 
@@ -88,7 +88,7 @@ void *arena_alloc(struct arena *a, size_t size)
 	char *p;
 
 	if (size > SIZE_MAX / 2)
-		out_of_memory();
+		mem_exhausted();
 	size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
 	if (c == NULL || c->size - c->used < size)
 		c = chunk_add(a, size);
@@ -100,7 +100,7 @@ void *arena_alloc(struct arena *a, size_t size)
 void *arena_array(struct arena *a, size_t count, size_t size)
 {
 	if (size != 0 && count > SIZE_MAX / 2 / size)
-		out_of_memory();
+		mem_exhausted();
 	return arena_alloc(a, count * size);
 }
 
@@ -128,7 +128,7 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 	n = vsnprintf(NULL, 0, fmt, ap);
 	va_end(ap);
 	if (n < 0)
-		out_of_memory();
+		mem_exhausted();
 	p = arena_alloc(a, (size_t)n + 1);
 	va_start(ap, fmt);
 	vsnprintf(p, (size_t)n + 1, fmt, ap);

@@ -28,6 +28,9 @@ char *arena_strdup(struct arena *a, const char *s);
 char *arena_printf(struct arena *a, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Says so and ends the process; for libraries that report it. */
+_Noreturn void mem_exhausted(void);
+
 /* For the few growing tables that live as long as the process: realloc that
  * never returns NULL. */
 void *mem_grow(void *old, size_t count, size_t size);

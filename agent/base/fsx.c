@@ -89,6 +89,9 @@ bool fsx_write(int fd, const void *data, size_t len, const char *what,
 		n = write(fd, p, len);
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && (errno == ENOSPC || errno == EDQUOT))
+			return err_sys(err, errno,
+				"cannot write %s (at least %zu more bytes are needed)", what, len);
 		if (n < 0)
 			return err_sys(err, errno, "cannot write %s", what);
 		p += n;
@@ -131,8 +134,8 @@ bool fsx_copy(int from, uint64_t at, uint64_t len, int to, const char *what,
 		if (!fsx_pread(from, buf, want, at, &got, what, err))
 			return false;
 		if (got == 0)
-			return err_set(err, ERR_RETRY, "a file has become "
-				"shorter while it was copied to %s", what);
+			return err_set(err, ERR_RETRY,
+				"a file has become shorter while it was copied to %s", what);
 		if (!fsx_write(to, buf, got, what, err))
 			return false;
 	}
@@ -226,18 +229,36 @@ bool fsx_rename_new(int from_dir, const char *from, int to_dir, const char *to)
 	return renameat(from_dir, from, to_dir, to) == 0;
 }
 
-uint64_t fsx_room(int fd)
+static uint64_t above_reserve(const struct statvfs *fs)
 {
-	struct statvfs fs;
-	uint64_t room, reserve;
+	uint64_t room = (uint64_t)fs->f_bavail * fs->f_frsize;
+	uint64_t reserve = (uint64_t)fs->f_blocks * fs->f_frsize / 20;
 
-	if (fstatvfs(fd, &fs) < 0 || fs.f_blocks == 0)
+	if (fs->f_blocks == 0)
 		return UINT64_MAX;
-	room = (uint64_t)fs.f_bavail * fs.f_frsize;
-	reserve = (uint64_t)fs.f_blocks * fs.f_frsize / 20;
 	if (reserve > LIMIT_DISK_RESERVE)
 		reserve = LIMIT_DISK_RESERVE;
 	return room > reserve ? room - reserve : 0;
+}
+
+uint64_t fsx_room(int fd)
+{
+	struct statvfs fs;
+
+	return fstatvfs(fd, &fs) < 0 ? UINT64_MAX : above_reserve(&fs);
+}
+
+uint64_t fsx_room_for(const char *path)
+{
+	char folder[PATH_MAX], *slash;
+	struct statvfs fs;
+
+	snprintf(folder, sizeof(folder), "%s", path);
+	slash = strrchr(folder, '/');
+	if (slash == NULL)
+		return UINT64_MAX;
+	slash[slash == folder] = '\0';
+	return statvfs(folder, &fs) < 0 ? UINT64_MAX : above_reserve(&fs);
 }
 
 bool fsx_is_volatile(int fd)

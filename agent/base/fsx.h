@@ -55,6 +55,8 @@ bool fsx_rename_new(int from_dir, const char *from, int to_dir, const char *to);
  * part that is left alone: LIMIT_DISK_RESERVE, or a twentieth of a small one.
  * UINT64_MAX if the system cannot say. */
 uint64_t fsx_room(int fd);
+/* The same for a file, there or not, by its folder. */
+uint64_t fsx_room_for(const char *path);
 /* Is it kept in memory only? */
 bool fsx_is_volatile(int fd);
 

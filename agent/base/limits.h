@@ -77,7 +77,7 @@
 
 /* How long another program may hold an mbox before we try again later. */
 #define LIMIT_MBOX_LOCK_MS	30000
-/* A dotlock this old whose owner is gone is stale. */
+/* A dotlock of another program that is this old is stale. */
 #define LIMIT_DOTLOCK_STALE_S	300
 /* A worker whose parent was killed needs a moment to notice and let go. */
 #define LIMIT_ACCOUNT_LOCK_MS	700

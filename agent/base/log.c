@@ -81,27 +81,31 @@ bool log_enabled(enum log_level level)
 char *log_escape(char *out, size_t cap, const char *s, size_t len)
 {
 	static const char hex[] = "0123456789abcdef";
-	size_t i, n = 0;
+	size_t i, n = 0, width, room_for_dots = 0;
 	unsigned char c;
 
+	if (cap == 0)
+		return out;
 	for (i = 0; i < len; i++) {
 		c = (unsigned char)s[i];
-		if (n + 8 > cap) {
-			/* Room for one escape, "..." and the NUL. */
-			n += (size_t)snprintf(out + n, cap - n, "...");
+		width = c >= 0x20 && c < 0x7f ? 1 : 4;
+		if (n + width >= cap)
 			break;
+		if (width == 1) {
+			out[n] = (char)c;
+		} else {
+			out[n] = '\\';
+			out[n + 1] = 'x';
+			out[n + 2] = hex[c >> 4];
+			out[n + 3] = hex[c & 15];
 		}
-		if (c >= 0x20 && c < 0x7f) {
-			out[n++] = (char)c;
-			continue;
-		}
-		out[n++] = '\\';
-		out[n++] = 'x';
-		out[n++] = hex[c >> 4];
-		out[n++] = hex[c & 15];
+		n += width;
+		if (n + 3 < cap)
+			room_for_dots = n;
 	}
-	if (cap != 0)
-		out[n < cap ? n : cap - 1] = '\0';
+	out[n] = '\0';
+	if (i < len)
+		snprintf(out + room_for_dots, cap - room_for_dots, "...");
 	return out;
 }
 
@@ -153,8 +157,8 @@ static size_t json_line(char *out, size_t cap, enum log_level level,
 
 	stamp(when, sizeof(when));
 	json_quote(quoted, sizeof(quoted), words);
-	n = snprintf(out, cap, "{\"time\":\"%s\",\"level\":\"%s\","
-		"\"account\":\"%s\",\"message\":\"%s\"}\n", when,
+	n = snprintf(out, cap,
+		"{\"time\":\"%s\",\"level\":\"%s\",\"account\":\"%s\",\"message\":\"%s\"}\n", when,
 		levels[level].name, sink.account != NULL ? sink.account : "",
 		quoted);
 	return (size_t)n < cap ? (size_t)n : cap - 1;

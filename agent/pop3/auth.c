@@ -158,8 +158,8 @@ static bool converse(struct login *login, struct sasl *sasl, const char *name,
 	if (reply.kind != REPLY_OK)
 		return login_refused(&reply, name, err);
 	if (!sasl_done(sasl))
-		return err_set(err, ERR_PROTO, "the server accepted the login "
-			"without proving that it knows the password");
+		return err_set(err, ERR_PROTO,
+			"the server accepted the login without proving that it knows the password");
 	return true;
 }
 
@@ -206,8 +206,8 @@ static bool no_mechanism(const struct client *client, struct err *err)
 {
 	const struct capa *capa = &client->capa;
 
-	return err_set(err, ERR_CONFIG, "no login method in common: the "
-		"server offers%s%s, the account's auth list does not",
+	return err_set(err, ERR_CONFIG,
+		"no login method in common: the server offers%s%s, the account's auth list does not",
 		capa->user ? " user" : "", capa->sasl ? capa->sasl_list
 		: capa->user ? "" : " none");
 }

@@ -119,8 +119,8 @@ static bool ask_capa(struct client *client, struct err *err)
 			return true;
 		reply_capa(line, len, &client->capa);
 	}
-	return err_set(err, ERR_PROTO, "the server lists more than %d "
-		"capabilities", LIMIT_CAPA_LINES);
+	return err_set(err, ERR_PROTO,
+		"the server lists more than %d capabilities", LIMIT_CAPA_LINES);
 }
 
 static bool secure(struct client *client, struct err *err)
@@ -142,8 +142,8 @@ static bool start_tls(struct client *client, struct err *err)
 	struct reply reply;
 
 	if (client->capa.known && !client->capa.stls)
-		return err_set(err, ERR_PROTO, "the server does not offer "
-			"STLS; use tls: implicit with port 995");
+		return err_set(err, ERR_PROTO,
+			"the server does not offer STLS; use tls: implicit with port 995");
 	if (!must(client, "STLS", timeouts(client)->command, ERR_PROTO,
 		&reply, err) || !secure(client, err))
 		return false;

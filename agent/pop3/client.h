@@ -96,12 +96,13 @@ bool client_listing(struct client *client, struct arena *arena,
  * commands are unanswered at a time; one, if the server does not pipeline. */
 struct window {
 	size_t count;
+	size_t got;			/* set: replies that recv() has dealt with */
 	bool (*send)(void *arg, size_t i, struct err *err);
 	bool (*recv)(void *arg, size_t i, const struct reply *reply,
 		struct err *err);
 	void *arg;
 };
-bool client_window(struct client *client, const struct window *window,
+bool client_window(struct client *client, struct window *window,
 	struct err *err) MUST_USE;
 
 /* Puts "VERB number", or "VERB number 0" for TOP. */

@@ -24,8 +24,7 @@ struct lister {
 
 static bool too_many(struct err *err)
 {
-	return err_set(err, ERR_PROTO, "the server lists more than %d "
-		"messages", LIMIT_LISTING);
+	return err_set(err, ERR_PROTO, "the server lists more than %d messages", LIMIT_LISTING);
 }
 
 static struct listed *add(struct lister *l, struct err *err)
@@ -93,8 +92,8 @@ static bool uidl_line(struct lister *l, const char *line, size_t len,
 	m->number = number;
 	l->uid_bytes += uid_len;
 	if (l->uid_bytes > LIMIT_LISTING_BYTES)
-		return err_set(err, ERR_PROTO, "the UIDs that the server "
-			"lists are longer than %u bytes together",
+		return err_set(err, ERR_PROTO,
+			"the UIDs that the server lists are longer than %u bytes together",
 			LIMIT_LISTING_BYTES);
 	m->uid = arena_strndup(l->arena, uid, uid_len);
 	m->uid_len = uid_len;
@@ -140,8 +139,7 @@ static bool put_in_order(struct listing *listing, struct err *err)
 	for (i = 1; i < listing->count; i++)
 		if (listing->messages[i].number
 		    == listing->messages[i - 1].number)
-			return err_set(err, ERR_PROTO, "the server lists "
-				"message %" PRIu64 " twice",
+			return err_set(err, ERR_PROTO, "the server lists message %" PRIu64 " twice",
 				listing->messages[i].number);
 	return true;
 }
@@ -203,7 +201,7 @@ bool client_listing(struct client *client, struct arena *arena,
 {
 	struct lister l = { client, arena, listing_r, 0, 0, 0,
 		{ "UIDL", "LIST" } };
-	const struct window window = { 2, send_one, recv_one, &l };
+	struct window window = { 2, 0, send_one, recv_one, &l };
 
 	memset(listing_r, 0, sizeof(*listing_r));
 	return client_window(client, &window, err);

@@ -114,11 +114,11 @@ static enum err_class refusal_class(const struct reply *reply,
 	 * also mean that an account is locked, or be plain politeness. */
 	static const char *const later[] = {
 		"in use", "busy", "temporar", "too many", "unable to lock",
-		"could not lock", "already locked", "try again", "wait a few",
+		"could not lock", "already locked", "wait a few", "try again",
 		"lock",
 	};
 	size_t i, words = sizeof(later) / sizeof(later[0])
-		- (class == ERR_LOGIN ? 3 : 0);
+		- (class == ERR_LOGIN ? 2 : 0);
 
 	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
 		if (reply_has_code(reply, codes[i].code))
@@ -136,8 +136,8 @@ bool reply_refused(const struct reply *reply, enum err_class class,
 		err_set(err, refusal_class(reply, class),
 			"the server refused %s", what);
 	else
-		err_set(err, ERR_PROTO, "the server answered %s with "
-			"something that is not POP3", what);
+		err_set(err, ERR_PROTO,
+			"the server answered %s with something that is not POP3", what);
 	err_server(err, reply->text, reply->len);
 	return false;
 }
@@ -181,6 +181,9 @@ static void take_sasl(struct capa *capa, const char *rest, size_t len)
 	for (i = 0; i < len && n + 2 < sizeof(capa->sasl_list); i++)
 		capa->sasl_list[n++] = is_blank(rest[i]) ? ' '
 			: (char)toupper((unsigned char)rest[i]);
+	/* Half a name may be another name. */
+	while (i < len && n != 0 && capa->sasl_list[n - 1] != ' ')
+		n--;
 	capa->sasl_list[n++] = ' ';
 	capa->sasl_list[n] = '\0';
 }

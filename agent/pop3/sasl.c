@@ -86,8 +86,8 @@ bool sasl_step(struct sasl *sasl, const char *challenge,
 	const char **answer_r, struct err *err)
 {
 	if (!modest(challenge))
-		return err_set(err, ERR_PROTO, "the server asks for more than "
-			"%d rounds of hashing", MOST_ITERATIONS);
+		return err_set(err, ERR_PROTO,
+			"the server asks for more than %d rounds of hashing", MOST_ITERATIONS);
 	if (sasl->answer != NULL)
 		gsasl_free(sasl->answer);
 	sasl->answer = NULL;
@@ -136,8 +136,8 @@ struct sasl *sasl_new(const char *mechanism, const char *user,
 	(void)user;
 	(void)password;
 	(void)host;
-	err_set(err, ERR_CONFIG, "%s needs GNU SASL, which this postrider was "
-		"built without", mechanism);
+	err_set(err, ERR_CONFIG,
+		"%s needs GNU SASL, which this postrider was built without", mechanism);
 	return NULL;
 }
 

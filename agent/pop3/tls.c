@@ -35,13 +35,12 @@ static bool tls_error(struct err *err, int rc, const char *what)
 	enum err_class class = ERR_RETRY;
 
 	if (rc == GNUTLS_E_PREMATURE_TERMINATION)
-		return err_set(err, ERR_RETRY, "the connection ended without "
-			"a TLS close: it may have been cut");
+		return err_set(err, ERR_RETRY,
+			"the connection ended without a TLS close: it may have been cut");
 	if (rc == GNUTLS_E_UNEXPECTED_PACKET_LENGTH
 	    || rc == GNUTLS_E_UNSUPPORTED_VERSION_PACKET)
-		return err_set(err, ERR_PROTO, "the server does not speak TLS "
-			"on this port (tls: implicit wants port 995, "
-			"tls: starttls port 110)");
+		return err_set(err, ERR_PROTO,
+			"the server does not speak TLS on this port (tls: implicit wants port 995, tls: starttls port 110)");
 	if (rc != GNUTLS_E_PUSH_ERROR && rc != GNUTLS_E_PULL_ERROR)
 		class = ERR_PROTO;
 	return err_set(err, class, "%s: %s", what, gnutls_strerror(rc));
@@ -109,8 +108,8 @@ static bool set_up(struct tls *tls, const struct tls_trust *system,
 		options->priority != NULL ? options->priority : PRIORITY,
 		&where);
 	if (rc < 0)
-		return err_set(err, ERR_CONFIG, "priority: GnuTLS does not "
-			"understand \"%s\"", where);
+		return err_set(err, ERR_CONFIG,
+			"priority: GnuTLS does not understand \"%s\"", where);
 	rc = gnutls_credentials_set(tls->session, GNUTLS_CRD_CERTIFICATE,
 		tls->own != NULL ? tls->own : system->cred);
 	/* Against servers of other protocols that share the name (ALPACA). */
@@ -141,8 +140,7 @@ static bool handshake(struct tls *tls, clock_ms deadline, struct err *err)
 
 	while ((rc = gnutls_handshake(tls->session)) < 0) {
 		if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED)
-			return err_set(err, ERR_PROTO, "TLS: the server "
-				"refused the handshake (%s)",
+			return err_set(err, ERR_PROTO, "TLS: the server refused the handshake (%s)",
 				gnutls_alert_get_name(gnutls_alert_get(
 				tls->session)));
 		if (gnutls_error_is_fatal(rc))
@@ -152,8 +150,8 @@ static bool handshake(struct tls *tls, clock_ms deadline, struct err *err)
 	}
 	/* `priority` may choose ciphers, not a version that is broken. */
 	return gnutls_protocol_get_version(tls->session) >= GNUTLS_TLS1_2
-		|| err_set(err, ERR_PROTO, "the server speaks %s only, which "
-			"is not safe", gnutls_protocol_get_name(
+		|| err_set(err, ERR_PROTO,
+			"the server speaks %s only, which is not safe", gnutls_protocol_get_name(
 			gnutls_protocol_get_version(tls->session)));
 }
 
@@ -257,41 +255,37 @@ static bool distrust(struct tls *tls, unsigned int status,
 	tls_pin(tls, pin, sizeof(pin));
 	if (status & GNUTLS_CERT_EXPIRED || status & GNUTLS_CERT_NOT_ACTIVATED) {
 		cert_dates(tls, words, sizeof(words));
-		return err_set(err, ERR_PROTO, "the server's certificate %s: "
-			"%s. Check this machine's clock; else the server's "
-			"owner must renew it", status & GNUTLS_CERT_EXPIRED
+		return err_set(err, ERR_PROTO,
+			"the server's certificate %s: %s. Check this machine's clock; else the server's owner must renew it",
+			status & GNUTLS_CERT_EXPIRED
 			? "has expired" : "is not valid yet", words);
 	}
 	if (status & GNUTLS_CERT_UNEXPECTED_OWNER) {
 		cert_names(tls, words, sizeof(words));
-		return err_set(err, ERR_PROTO, "the server's certificate is "
-			"for %s, not for %s. If that is the right server, set "
-			"host or tls_name to a name in the certificate",
+		return err_set(err, ERR_PROTO,
+			"the server's certificate is for %s, not for %s. If that is the right server, set host or tls_name to a name in the certificate",
 			words[0] != '\0' ? words : "no host name",
 			options->name);
 	}
 	if (status & GNUTLS_CERT_SIGNER_NOT_FOUND && options->ca_file == NULL
 	    && system->count <= 0)
-		return err_set(err, ERR_PROTO, "this system has no trusted "
-			"certificates: install its ca-certificates package, or "
-			"set ca_file");
+		return err_set(err, ERR_PROTO,
+			"this system has no trusted certificates: install its ca-certificates package, or set ca_file");
 	if (status & GNUTLS_CERT_SIGNER_NOT_FOUND)
-		return err_set(err, ERR_PROTO, "the server's certificate is "
-			"not signed by an authority in %s (self-signed, "
-			"unknown authority, or an intermediate is missing). If "
-			"you know it is the right server, set ca_file to its "
-			"authority, or pin: [%s]", options->ca_file != NULL
+		return err_set(err, ERR_PROTO,
+			"the server's certificate is not signed by an authority in %s (self-signed, unknown authority, or an intermediate is missing). If you know it is the right server, set ca_file to its authority, or pin: [%s]",
+			options->ca_file != NULL
 			? options->ca_file : "the system's trust store", pin);
 	if (status & GNUTLS_CERT_REVOKED)
-		return err_set(err, ERR_PROTO, "the server's certificate has "
-			"been revoked. The server's owner must replace it");
+		return err_set(err, ERR_PROTO,
+			"the server's certificate has been revoked. The server's owner must replace it");
 	if (status & GNUTLS_CERT_INSECURE_ALGORITHM)
-		return err_set(err, ERR_PROTO, "the server's certificate uses "
-			"an algorithm that is no longer secure. The server's "
-			"owner must replace it, or set pin: [%s]", pin);
-	return err_set(err, ERR_PROTO, "the server's certificate cannot be "
-		"verified (GnuTLS status 0x%x). If you know it is the right "
-		"server, set pin: [%s]", status, pin);
+		return err_set(err, ERR_PROTO,
+			"the server's certificate uses an algorithm that is no longer secure. The server's owner must replace it, or set pin: [%s]",
+			pin);
+	return err_set(err, ERR_PROTO,
+		"the server's certificate cannot be verified (GnuTLS status 0x%x). If you know it is the right server, set pin: [%s]",
+		status, pin);
 }
 
 static bool verify(struct tls *tls, const struct tls_trust *system,
@@ -312,9 +306,9 @@ static bool verify(struct tls *tls, const struct tls_trust *system,
 		if (pin_matches(tls, options->pin))
 			return true;
 		tls_pin(tls, pin, sizeof(pin));
-		return err_set(err, ERR_PROTO, "the server's key is none of "
-			"those in pin. If the server has a new key, and you "
-			"know it is the right server, set pin: [%s]", pin);
+		return err_set(err, ERR_PROTO,
+			"the server's key is none of those in pin. If the server has a new key, and you know it is the right server, set pin: [%s]",
+			pin);
 	}
 	rc = gnutls_certificate_verify_peers(tls->session, expect, 2, &status);
 	if (rc < 0)
@@ -349,8 +343,8 @@ bool tls_read(struct tls *tls, char *buf, size_t cap, size_t *len_r,
 			return true;
 		}
 		if (n == GNUTLS_E_REHANDSHAKE)
-			return err_set(err, ERR_PROTO, "the server asks for "
-				"a new TLS handshake, which is not allowed");
+			return err_set(err, ERR_PROTO,
+				"the server asks for a new TLS handshake, which is not allowed");
 		if (gnutls_error_is_fatal((int)n))
 			return tls_error(err, (int)n, "TLS");
 		if (!go_on(tls, (int)n, deadline, err))

@@ -17,7 +17,7 @@
 #define SLOTS (LIMIT_WINDOW_BYTES / 4)
 
 struct progress {
-	size_t sent, got;
+	size_t sent;
 	size_t bytes;			/* of unanswered commands */
 	size_t weight[SLOTS];		/* of command i at i % SLOTS */
 };
@@ -35,21 +35,22 @@ bool client_put(struct client *client, const char *verb, uint64_t number,
 	return wire_put(client->wire, line, &client->put_bytes, err);
 }
 
-static bool may_send(const struct client *client, const struct progress *p)
+static bool may_send(const struct client *client, const struct window *window,
+	const struct progress *p)
 {
-	if (p->sent == p->got)
+	if (p->sent == window->got)
 		return true;
 	/* The next command is about as long as the last one. */
 	return client->capa.pipelining
 		&& p->bytes + client->put_bytes <= LIMIT_WINDOW_BYTES
-		&& p->sent - p->got < SLOTS;
+		&& p->sent - window->got < SLOTS;
 }
 
 static bool refill(struct client *client, const struct window *window,
 	struct progress *p, struct err *err)
 {
-	while (p->sent < window->count && may_send(client, p)) {
-		if (p->sent == p->got && !client_in_step(client, err))
+	while (p->sent < window->count && may_send(client, window, p)) {
+		if (p->sent == window->got && !client_in_step(client, err))
 			return false;
 		if (!window->send(window->arg, p->sent, err))
 			return false;
@@ -60,22 +61,21 @@ static bool refill(struct client *client, const struct window *window,
 	return true;
 }
 
-bool client_window(struct client *client, const struct window *window,
+bool client_window(struct client *client, struct window *window,
 	struct err *err)
 {
 	struct progress p = { 0 };
 	struct reply reply;
 
-	while (p.got < window->count) {
+	for (window->got = 0; window->got < window->count; window->got++) {
 		if (!refill(client, window, &p, err))
 			return false;
 		client_patience(client,
 			client->options.account->timeouts.command);
 		if (!client_reply(client, "a command", &reply, err)
-		    || !window->recv(window->arg, p.got, &reply, err))
+		    || !window->recv(window->arg, window->got, &reply, err))
 			return false;
-		p.bytes -= p.weight[p.got % SLOTS];
-		p.got++;
+		p.bytes -= p.weight[window->got % SLOTS];
 	}
 	return true;
 }

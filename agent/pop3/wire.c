@@ -59,9 +59,8 @@ bool wire_start_tls(struct wire *wire, const struct tls_trust *system,
 	/* Over implicit TLS the server cannot have spoken: we are first. */
 	if (wire->in_at != wire->in_end || recv(wire->net.fd, &byte, 1,
 		MSG_PEEK | MSG_DONTWAIT) > 0)
-		return err_set(err, ERR_PROTO, "the server sent data before "
-			"the TLS handshake: someone may be tampering with the "
-			"connection");
+		return err_set(err, ERR_PROTO,
+			"the server sent data before the TLS handshake: someone may be tampering with the connection");
 	wire->tls = tls_start(&wire->net, system, options, deadline, err);
 	return wire->tls != NULL;
 }
@@ -116,8 +115,8 @@ static bool append(struct wire *wire, const char *line, size_t len,
 	struct err *err)
 {
 	if (len + 2 > LIMIT_COMMAND)
-		return err_set(err, ERR_CONFIG, "a command to the server "
-			"would be longer than %d bytes", LIMIT_COMMAND);
+		return err_set(err, ERR_CONFIG,
+			"a command to the server would be longer than %d bytes", LIMIT_COMMAND);
 	if (wire->out_len + len + 2 > sizeof(wire->out) && !flush(wire, err))
 		return false;
 	memcpy(wire->out + wire->out_len, line, len);
@@ -226,9 +225,9 @@ bool wire_line(struct wire *wire, const char **line_r, size_t *len_r,
 		lf = memchr(line + seen, '\n', len - seen);
 		if ((lf != NULL ? (size_t)(lf - line) : len)
 		    > LIMIT_REPLY_LINE)
-			return err_set(err, ERR_PROTO, "the server sent a "
-				"line of more than %d bytes where a reply was "
-				"due", LIMIT_REPLY_LINE);
+			return err_set(err, ERR_PROTO,
+				"the server sent a line of more than %d bytes where a reply was due",
+				LIMIT_REPLY_LINE);
 		if (lf != NULL)
 			break;
 		seen = len;

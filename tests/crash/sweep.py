@@ -53,7 +53,7 @@ def error_places(name, events, allocations, options):
 
 
 def _names(gang, options):
-    return [n for n in scenario.ALL if gang.knows(n) and options.only in n]
+    return [n for n in scenario.SWEPT if gang.knows(n) and options.only in n]
 
 
 def _ours(name):

@@ -304,15 +304,15 @@ static void test_full(const struct chain *c)
 	filter_free(f);
 }
 
-/* lead and trail are written whatever the chain is. */
+/* lead is written whatever the chain is. */
 static void test_trail(int fd)
 {
-	static const struct chain plain = { "eol", "lead\n", "trail\n",
+	static const struct chain plain = { "eol", "lead\n", "",
 		{ false, false } };
 	struct filter_chain *f = filter_new(&plain.options);
 
 	tap_ok(right(f, &plain, fd, "a\r\n", 3, 1, 1),
-		"lead and trail without quoting");
+		"lead without quoting");
 	filter_free(f);
 }
 

@@ -249,7 +249,7 @@ static void test_left(void)
 /* What opening the mbox sweeps away: dotlocks of ours, no other. */
 static void test_clean(void)
 {
-	const struct left other = { "", "%L %H ffff", 3600, false };
+	const struct left other = { "", "%L %H ffff", 60, false };
 	const struct left ours = { "", "%L %H " TAG, 0, true };
 
 	leave(&ours, "box.lock");

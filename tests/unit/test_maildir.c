@@ -152,9 +152,9 @@ struct settling {
 static const struct settling settlings[] = {
 	{ "R2 staged", NOTHING, 0, ITEM_DELIVERED, 0, 1, 0 },
 	{ "R2 staged long ago", NOTHING, 99 * 3600, ITEM_DELIVERED, 0, 1, 0 },
-	{ "R3 short", SHORT, 0, ITEM_VOID, 0, 0, 0 },
-	{ "R3 empty", EMPTY, 0, ITEM_VOID, 0, 0, 0 },
-	{ "R3 too long", LONG, 0, ITEM_VOID, 0, 0, 0 },
+	{ "R3 short", SHORT, 0, ITEM_VOID, 1, 0, 0 },
+	{ "R3 empty", EMPTY, 0, ITEM_VOID, 1, 0, 0 },
+	{ "R3 too long", LONG, 0, ITEM_VOID, 1, 0, 0 },
 	{ "R4 renamed", RENAMED, 10, ITEM_DELIVERED, 0, 1, 0 },
 	{ "R4 renamed and read", SEEN, 10, ITEM_DELIVERED, 0, 0, 1 },
 	{ "R4 renamed and deleted by the reader", CLEANED, 10, ITEM_DELIVERED,

@@ -27,18 +27,18 @@ def before(name):
 
 def _settle_in(queue, folder, programs):
     global _world
-    number, port, refusing = queue.get()
+    number, port, refusing, encrypted = queue.get()
     tools.die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    programs = dict(programs, refusing=refusing)
+    programs = dict(programs, refusing=refusing, encrypted=encrypted)
     _world = world.World("%s/w%d" % (folder, number), port, programs)
 
 
 class Crew:
     """The processes; a context manager."""
 
-    def __init__(self, size=SIZE):
-        self.folder = tools.scratch()
+    def __init__(self, size=SIZE, network=False):
+        self.folder, self.network = tools.scratch(), network
         self.programs = {
             "postrider": tools.postrider(self.folder), "shim": tools.shim(self.folder),
             "mda": tools.mda(self.folder), "procmail": tools.procmail(self.folder)}
@@ -50,15 +50,21 @@ class Crew:
         self.pool = context.Pool(size, _settle_in, (queue, self.folder, self.programs))
 
     def _serve(self, number):
-        """Start the servers of one world: a good one, and one that refuses
-        to delete. Give their ports."""
-        drop = "%s/w%d/drop" % (self.folder, number)
-        os.makedirs(drop)
-        ports = []
-        for options in ((), ("--do", 'on DELE * err "not now"')):
-            process, port = tools.popd(drop, *options)
+        """Start the servers of one world: a good one, whose faults come from a
+        file; one that refuses to delete; and for network faults one with TLS.
+        Give their ports."""
+        own = "%s/w%d" % (self.folder, number)
+        os.makedirs(own + "/drop")
+        with open(own + "/rules", "w", encoding="utf-8"):
+            pass
+        kinds = [("--tls", "none", "--script", own + "/rules"),
+                 ("--tls", "none", "--do", 'on DELE * err "not now"'),
+                 ("--tls", "implicit", "--key-cache", self.folder,
+                  "--ca-out", self.folder + "/ca.pem")]
+        ports = [None] * len(kinds)
+        for index, options in enumerate(kinds[:len(kinds) if self.network else 2]):
+            process, ports[index] = tools.popd(own + "/drop", *options)
             self.servers.append(process)
-            ports.append(port)
         return ports
 
     def map(self, function, items, chunk=4):

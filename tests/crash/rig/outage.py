@@ -118,11 +118,11 @@ def recover(w, scene, outage, state):
 class Explorer:
     """Plays states of one scenario until there were enough."""
 
-    def __init__(self, name, model, two, wanted, seed, orders=None):
+    def __init__(self, name, model, two, wanted, seed, orders=None, until=()):
         self.w, self.scene, self.name = crew.own(), scenario.ALL[name], name
         self.model, self.two = model, two
         self.wanted, self.seed = wanted, seed
-        self.orders = orders or {}
+        self.orders, self.until = orders or {}, set(until)
         self.seen, self.verdicts = set(), []
 
     def explore(self):
@@ -133,10 +133,14 @@ class Explorer:
         _run, events = logged(self.w, self.scene, **self.orders)
         self._from(base, events, (), self.wanted * 2 // 3)
         rng, tried = random.Random(self.seed), 0
-        while len(self.verdicts) < self.wanted and tried < 40:
+        while not self._enough(self.wanted) and tried < 40:
             tried += 1
             self._second(base, events, rng)
         return self.verdicts
+
+    def _enough(self, count):
+        return len(self.verdicts) >= count or (
+            bool(self.verdicts) and bool(self.until & set(self.verdicts[-1].wrong)))
 
     def _second(self, base, events, rng):
         """A cut, and more of them while the next run recovers from it."""
@@ -157,7 +161,7 @@ class Explorer:
         for at, disk, server in moments(self.w, self.scene, base, events,
                                         self.model, self.two):
             for names, data in picks:
-                if len(self.verdicts) >= enough:
+                if self._enough(enough):
                     return
                 seed = chosen.getrandbits(31)
                 if chosen.random() < share:
@@ -182,7 +186,7 @@ def replay(w, scene, base, events, cut):
 
 
 def explore(task):
-    """For a crew: (name, model, two, wanted, seed[, orders])."""
+    """For a crew: the arguments of an Explorer."""
     return Explorer(*task).explore()
 
 

@@ -48,6 +48,8 @@ def _faulty(verdict, w, scene, fault, what):
     flags += ["log"] * flush
     w.shim.order(**fault.orders(), flags=flags, clock_step=scene.clock_step)
     note(verdict, what, w.run(shim=True))
+    if fault.action == "fail" and verdict.runs[-1][1] >> 8 in (76, 77):
+        verdict.blame("class", "%s: the server is blamed for %s" % (what, fault.error))
     for text in order.behind_failure(w.shim.log()) if flush else ():
         verdict.blame("order", text)
     return bool(w.shim.counts()["hits"])

@@ -9,6 +9,8 @@ from . import corpus, world
 # Each look at the clock costs more than a batch may last, so every message
 # becomes a batch of its own.
 LONE = 250
+# More than it takes to fill a ledger with history.
+_PASSES = 400
 
 
 @dataclass
@@ -23,10 +25,9 @@ class Scenario:
     size: int = 900                 # bytes of each
     old: int = 0                    # messages that an earlier fetch has kept
     clock_step: int = 0
-    history: int = 0                # passes before this one that only add lines
+    history: bool = False           # the ledger is full of it
     mda_args: str = ""              # for the test's own MDA
     mda: bool = False               # the shim reaches the MDA, too
-    more: str = ""                  # further keys of the account
     texts: dict = field(default_factory=dict)
 
     def __post_init__(self):
@@ -51,12 +52,12 @@ class Scenario:
         """Lead a world to the moment before the fetch."""
         w.clear()
         files_of_mda(self, w)
-        if self.old or self.history:
+        if self.old:
             w.configure(self, keep=True)
             w.serve(self.old_texts())
             _must(w.run(), 0)
-        for _ in range(self.history):
-            _refused_deletion(self, w)
+        if self.history:
+            _age(self, w)
         w.configure(self)
         w.serve(self.texts)
 
@@ -80,12 +81,24 @@ def _must(run, code):
         raise RuntimeError("a fetch before the test: status %r\n%s" % (run.status, run.errors))
 
 
-def _refused_deletion(scenario, w):
-    """A pass whose deletions the server refuses: more lines for the ledger."""
-    port, w.port = w.port, w.programs["refusing"](w)
+def _age(scenario, w):
+    """Passes whose deletions the server refuses, which only add lines to the
+    ledger, until it is as long as it may be: the next pass writes it anew."""
+    port, w.port = w.port, w.programs["refusing"]
     w.configure(scenario, keep=False)
-    _must(w.run(), 0)
+    length = 0
+    for _ in range(_PASSES):
+        before = world.Snapshot(w.home)
+        _must(w.run(), 0)
+        with open(w.path("state/box/ledger"), "rb") as file:
+            lines = file.read().count(b"\n")
+        if lines < length:
+            break
+        length = lines
+    else:
+        raise RuntimeError("the ledger grows and grows")
     w.port = port
+    w.restore(before)
 
 
 def _family(kind, gzip=False):
@@ -106,6 +119,8 @@ def _all():
         name = kind + ("+gzip" if gzip else "")
         yield Scenario(name + "-second", kind, False, gzip, count=3, old=3)
         yield Scenario(name + "-large", kind, False, gzip, count=2, size=150_000)
+    yield Scenario("maildir-compact", "maildir", False, count=2, old=8, history=True)
+    yield Scenario("mbox-compact", "mbox", False, count=2, old=8, history=True)
     yield Scenario("pipe-second", "pipe", False, count=2, old=2)
     yield Scenario("pipe-refuse", "pipe", False, count=2, mda_args=", refuse, '1'")
     yield Scenario("pipe-shim", "pipe", False, count=2, mda=True)
@@ -114,4 +129,12 @@ def _all():
     yield Scenario("mbox-two-batches", "mbox", False, count=66, size=600)
 
 
+def _network():
+    """For faults of the network: all that the server sends fits into 4 KiB."""
+    yield Scenario("maildir-net", "maildir", False, count=3)
+    yield Scenario("maildir-net-known", "maildir", False, count=2, old=2)
+
+
 ALL = {scenario.name: scenario for scenario in _all()}
+SWEPT = list(ALL)
+ALL.update((scenario.name, scenario) for scenario in _network())

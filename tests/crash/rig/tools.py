@@ -117,6 +117,5 @@ def server(arguments):
 
 def popd(maildrop, *options):
     """A POP3 server for one maildrop, of user jane."""
-    return server([need("POPD", "tests/server/popd"), "--tls", "none",
-                   "--lock-wait", "5000", "--user", "jane:secret:" + maildrop,
-                   *options])
+    return server([need("POPD", "tests/server/popd"), "--lock-wait", "5000",
+                   "--user", "jane:secret:" + maildrop, *options])

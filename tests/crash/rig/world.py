@@ -23,13 +23,14 @@ accounts:
   box:
     host: 127.0.0.1
     port: %(port)d
-    tls: none
-    accept_plaintext: true
+    %(security)s
     user: jane
     password: secret
     keep: %(keep)s
     deliver: %(deliver)s
-%(more)s"""
+    %(more)s
+"""
+_PLAIN = "tls: none\n    accept_plaintext: true"
 
 
 @dataclass
@@ -82,8 +83,7 @@ class World:
         self.env = {"HOME": self.home, "PATH": os.environ.get("PATH", ""),
                     "LC_ALL": "C", "USER": "jane", "LOGNAME": "jane",
                     "SHELL": "/bin/sh"}
-        self.texts = {}
-        self.running = None
+        self.texts, self.relay = {}, None
         signal.signal(signal.SIGALRM, _alarm)
         tools.adopt_orphans()
 
@@ -93,13 +93,14 @@ class World:
         """A path below the home."""
         return self.home + "/" + name
 
-    def configure(self, scenario, keep=None):
-        """Write the configuration of a scenario."""
+    def configure(self, scenario, keep=None, port=None, ca=None, more=""):
+        """Write the configuration of a scenario; with CA, for TLS."""
         keep = scenario.keep if keep is None else keep
         text = _CONFIG % {
-            "home": self.home, "port": self.port,
+            "home": self.home, "port": port or self.port, "more": more,
+            "security": "tls: implicit\n    ca_file: " + ca if ca else _PLAIN,
             "keep": {True: "true", False: "false"}.get(keep, keep),
-            "deliver": scenario.deliver(self), "more": scenario.more}
+            "deliver": scenario.deliver(self)}
         with open(self.config, "w", encoding="utf-8") as file:
             os.fchmod(file.fileno(), 0o600)
             file.write(text)
@@ -147,36 +148,39 @@ class World:
 
     # ---- the processes ----
 
-    def run(self, shim=False, limit=PATIENCE, env=None):
+    def run(self, shim=False, limit=PATIENCE):
         """Run `postrider fetch` until all its processes have ended."""
-        environment = dict(self.env, **(env or {}))
+        environment = dict(self.env)
         if shim:
             environment.update(self.shim.environment())
         begin = time.monotonic()
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-        self.running = os.posix_spawn(
+        main = os.posix_spawn(
             self.programs["postrider"],
             ["postrider", "-c", self.config, "fetch"], environment, setpgroup=0,
             file_actions=[(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
                           (os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0),
                           (os.POSIX_SPAWN_OPEN, 2, self.error_file, flags, 0o600)])
-        status = self._wait(self.running, limit)
+        status = self._wait(main, limit)
         with open(self.error_file, encoding="utf-8", errors="replace") as file:
             return Run(status, file.read(), time.monotonic() - begin)
 
     def _wait(self, main, limit):
         """Wait for the process MAIN and all that it left behind."""
+        # Beside a relay of ours there is only the group of the run.
+        which = -main if self.relay else -1
         signal.setitimer(signal.ITIMER_REAL, limit)
         status = None
         try:
             while True:
-                pid, one = os.waitpid(-1, 0)
+                pid, one = os.waitpid(which, 0)
                 if pid == main:
                     status = one
         except ChildProcessError:
             signal.setitimer(signal.ITIMER_REAL, 0)
             return status
         except _Stuck:
+            self.relay = None
             self._end_all()
             return -1
 

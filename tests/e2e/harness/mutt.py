@@ -48,12 +48,19 @@ def run(kind, path, keys, folder, uid=None, limit=60):
 
 
 def _drain(terminal, limit):
-    """Everything a program wrote to its terminal, until it is gone or
-    silent for long (closing its terminal then ends it)."""
+    """Everything a program wrote to its terminal, until it is gone.
+
+    When new mail comes just as mutt writes, it says so and stays: the person
+    there presses `q` again, and in the end closes the terminal.
+    """
     screen = b""
     with contextlib.suppress(OSError):
-        while (select.select([terminal], [], [], limit)[0]
-               and (data := os.read(terminal, 65536))):
-            screen = (screen + data)[-4000:]
+        for _ in range(limit):
+            while select.select([terminal], [], [], 1)[0]:
+                data = os.read(terminal, 65536)
+                if not data:
+                    break
+                screen = (screen + data)[-4000:]
+            os.write(terminal, b"q")
     os.close(terminal)
     return screen
