@@ -122,32 +122,14 @@ static bool retrieve(struct pass *pass, struct batch_slot *slot,
 	return true;
 }
 
-static bool take_message(struct pass *pass, struct plan_message *m,
-	struct err *err)
+/* The server keeps it, and keeps it to itself. */
+static bool not_handed_over(struct pass *pass, struct plan_message *m,
+	const struct err *why, struct err *err)
 {
-	struct batch_slot *slot = batch_next(&pass->batch);
-	struct dest *dest = pass->batch.dest;
-	bool ok;
-
-	ok = retrieve(pass, slot, m, err);
-	if (!ok || plan_recognise(&pass->plan, m,
-		headers_identity(pass->headers))) {
-		/* Half a message, or one that is here already. */
-		struct err ignored = ERR_INIT;
-
-		if (slot->item.fd >= 0 && !stage_remove(&dest->stage,
-			&slot->item, &ignored))
-			log_err(LOG_LEVEL_WARN, &ignored);
-		return ok && pass_note_known(pass, m, err);
-	}
-	slot->owner = m;
-	slot->what.uid = m->listed->uid;
-	slot->what.uid_len = m->listed->uid_len;
-	slot->what.listed = m->listed->size;
-	slot->what.identity = *headers_identity(pass->headers);
-	pass->counts->fetched++;
-	batch_add(&pass->batch);
-	return true;
+	log_err(LOG_LEVEL_WARN, why);
+	pass->counts->failed++;
+	m->action = PLAN_WAIT;
+	return pass_note_failure(pass, m, why->text, err);
 }
 
 static bool refused(struct pass *pass, struct plan_message *m,
@@ -158,10 +140,54 @@ static bool refused(struct pass *pass, struct plan_message *m,
 
 	snprintf(what, sizeof(what), "RETR %" PRIu64, m->listed->number);
 	reply_refused(reply, ERR_MSG, what, &why);
-	log_err(LOG_LEVEL_WARN, &why);
-	pass->counts->failed++;
-	m->action = PLAN_WAIT;
-	return pass_note_failure(pass, m, why.text, err);
+	return not_handed_over(pass, m, &why, err);
+}
+
+/* Some servers answer so for what they cannot read themselves. */
+static bool empty(struct pass *pass, struct plan_message *m, struct err *err)
+{
+	struct err why = ERR_INIT;
+
+	err_set(&why, ERR_MSG, "the server sent nothing for message %" PRIu64
+		", which it lists with %" PRIu64 " bytes", m->listed->number,
+		m->listed->size);
+	return not_handed_over(pass, m, &why, err);
+}
+
+
+static void drop(struct pass *pass, struct batch_slot *slot)
+{
+	struct err err = ERR_INIT;
+
+	if (slot->item.fd >= 0 && !stage_remove(&pass->batch.dest->stage,
+		&slot->item, &err))
+		log_err(LOG_LEVEL_WARN, &err);
+}
+
+static bool take_message(struct pass *pass, struct plan_message *m,
+	struct err *err)
+{
+	struct batch_slot *slot = batch_next(&pass->batch);
+	bool ok = retrieve(pass, slot, m, err);
+
+	if (ok && slot->item.size == 0 && m->listed->size != 0) {
+		drop(pass, slot);
+		return empty(pass, m, err);
+	}
+	if (!ok || plan_recognise(&pass->plan, m,
+		headers_identity(pass->headers))) {
+		/* Half a message, or one that is here already. */
+		drop(pass, slot);
+		return ok && pass_note_known(pass, m, err);
+	}
+	slot->owner = m;
+	slot->what.uid = m->listed->uid;
+	slot->what.uid_len = m->listed->uid_len;
+	slot->what.listed = m->listed->size;
+	slot->what.identity = *headers_identity(pass->headers);
+	pass->counts->fetched++;
+	batch_add(&pass->batch);
+	return true;
 }
 
 static bool commit(struct pass *pass, struct err *err)

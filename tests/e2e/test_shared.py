@@ -256,15 +256,17 @@ def own(path):
 
 @contextlib.contextmanager
 def waiting(shared):
-    """A running fetch that waits for the fcntl lock, which we hold: it has the
-    mbox open already. Yields the process."""
+    """A running fetch that waits for the fcntl lock, which we hold: it has
+    written its intents down and tries again and again. Yields the process."""
+    intents = shared.one.ledger("box").count(" intent ")
     with open(shared.path, "ab"):
         own(shared.path)
     with open(shared.path, "rb+") as file:
         fcntl.lockf(file, fcntl.LOCK_EX)
         process = shared.one.start("fetch")
-        procs.wait_until(lambda: process.poll() is not None or holds_open(process.pid, shared.path),
-                         30, "our opening of the mbox")
+        procs.wait_until(lambda: process.poll() is not None
+                         or shared.one.ledger("box").count(" intent ") > intents,
+                         30, "our turn at the mbox")
         tap.check(process.poll() is None, "it did not wait", shared.one.result(process))
         yield process
 
