@@ -46,9 +46,10 @@ extern const struct cmd cmd_status;
  * nearest known name. */
 const struct account *cmd_account(const struct cmd_env *env, const char *name);
 
-/* An account's ledger, to look at: NULL in *ledger_r if there is none yet. */
+/* Reads an account's ledger and has it shown; says so if there is none yet. */
 struct ledger;
-bool cmd_read_ledger(const struct cmd_env *env, const struct account *account,
-	struct ledger **ledger_r, struct err *err) MUST_USE;
+enum err_class cmd_show_ledger(const struct cmd_env *env,
+	const struct account *account, void (*show)(
+	const struct account *account, const struct ledger *ledger));
 
 #endif

@@ -88,8 +88,10 @@ static void print_ledger(const struct account *account,
 		print_aside(ledger_at(ledger, i));
 }
 
-bool cmd_read_ledger(const struct cmd_env *env, const struct account *account,
-	struct ledger **ledger_r, struct err *err)
+/* *ledger_r is NULL without an error if nothing was fetched yet. */
+static bool read_ledger(const struct cmd_env *env,
+	const struct account *account, struct ledger **ledger_r,
+	struct err *err)
 {
 	char path[600];
 	int dir;
@@ -106,20 +108,21 @@ bool cmd_read_ledger(const struct cmd_env *env, const struct account *account,
 	return *ledger_r != NULL || err->class == ERR_NONE;
 }
 
-static enum err_class show(const struct cmd_env *env,
-	const struct account *account)
+enum err_class cmd_show_ledger(const struct cmd_env *env,
+	const struct account *account, void (*show)(
+	const struct account *account, const struct ledger *ledger))
 {
 	struct err err = ERR_INIT;
 	struct ledger *ledger;
 
-	if (!cmd_read_ledger(env, account, &ledger, &err)) {
+	if (!read_ledger(env, account, &ledger, &err)) {
 		log_err(LOG_LEVEL_ERROR, &err);
 		return err.class;
 	}
 	if (ledger == NULL)
 		printf("%s: nothing fetched yet\n", account->name);
 	else
-		print_ledger(account, ledger);
+		show(account, ledger);
 	ledger_close(ledger);
 	return ERR_NONE;
 }
@@ -131,12 +134,14 @@ static int run(const struct cmd_env *env, int argc, char **argv)
 	size_t i;
 
 	for (i = 0; argc == 0 && i < env->config->count; i++)
-		worst = err_worse(worst, show(env, &env->config->accounts[i]));
+		worst = err_worse(worst, cmd_show_ledger(env,
+			&env->config->accounts[i], print_ledger));
 	for (i = 0; i < (size_t)argc; i++) {
 		account = cmd_account(env, argv[i]);
 		if (account == NULL)
 			return EX_USAGE;
-		worst = err_worse(worst, show(env, account));
+		worst = err_worse(worst, cmd_show_ledger(env, account,
+			print_ledger));
 	}
 	return err_exit_status(worst);
 }

@@ -726,7 +726,7 @@ def shown(_env):
         new = one.expect(0, "status")
         tap.check(re.search(r"(?m)^%s: nothing fetched yet$" % first, new.out), "at first", new)
         check = one.expect(0, "check", "--state")
-        tap.check(re.search(r"(?m)^%s: no ledger yet$" % first, check.out), "at first", check)
+        tap.check(re.search(r"(?m)^%s: nothing fetched yet$" % first, check.out), "at first", check)
         tap.check(not os.path.exists(one.state), "looking made the state directory")
         one.fetch_ok()
         status = one.expect(0, "status")
