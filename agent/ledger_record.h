@@ -59,7 +59,8 @@ size_t record_encode(const struct record *record, uint32_t *crc, char *out,
 bool record_decode(struct record *record_r, uint32_t *crc, const char *line,
 	size_t len, struct arena *arena);
 
-/* Is this line a mark, whatever has become of the lines before it? */
+/* Is this line a mark, or does it end in one, whatever has become of the lines
+ * before it? */
 bool record_is_mark(const char *line, size_t len, struct arena *arena);
 
 #endif

@@ -81,6 +81,7 @@ static bool quit(struct pass *pass, struct err *err)
 			continue;
 		if (!ledger_gone(pass->ledger, e, err))
 			return false;
+		pass_forgive(pass, pass->work[i]);
 		pass->counts->deleted++;
 	}
 	return note_vanished(pass, err) && ledger_flush(pass->ledger, err);

@@ -17,7 +17,9 @@ bool pass_note_known(struct pass *pass, struct plan_message *m,
 {
 	if (m->entry == NULL)
 		return true;
-	pass_forgive(pass, m);
+	/* What is to be deleted may yet break the session once more. */
+	if (m->action != PLAN_DELETE)
+		pass_forgive(pass, m);
 	if (m->moved && !ledger_moved(pass->ledger, m->entry, m->listed->uid,
 		m->listed->uid_len, err))
 		return false;

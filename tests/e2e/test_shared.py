@@ -9,11 +9,14 @@ still on the server is every message exactly once, byte for byte.
 """
 
 import contextlib
+import ctypes
 import fcntl
 import os
 import pwd
 import random
 import re
+import select
+import struct
 import subprocess
 import threading
 import time
@@ -155,11 +158,11 @@ LOGABSTRACT=no
 """
 
 
-def procmail(shared, messages, lock):
+def procmail(shared, messages, lockfile):
     """Deliver MESSAGES to the shared folder with procmail, one after another."""
     rc = shared.one.path("procmailrc")
     with open(rc, "w") as file:
-        file.write(PROCMAILRC.format(log=shared.one.path("procmail.log"), lock=lock,
+        file.write(PROCMAILRC.format(log=shared.one.path("procmail.log"), lock=lockfile,
                                      path=shared.path + ("/" if shared.kind == "maildir" else "")))
     os.chmod(rc, 0o644)
     for message in messages:
@@ -174,17 +177,17 @@ def with_procmail(_env):
     tap.need("procmail")
 
     def play(setting):
-        kind, lock = setting
+        kind, lockfile = setting
         with sharing(kind) as shared:
             shared.put(numbered(COUNT, seed=1))
             shared.configure(limits={"messages": 8})
             theirs = [re.sub(rb"(?m)^Subject: ", b"Subject: their ", m)
                       for m in numbered(COUNT, seed=2)]
             with Fetching(shared) as fetching:
-                procmail(shared, theirs, lock)
+                procmail(shared, theirs, lockfile)
             fetching.check()
             tap.diag("%s, lock %r: %d passes meanwhile, %d messages left then"
-                     % (kind, lock, fetching.passes, len(shared.server.held())))
+                     % (kind, lockfile, fetching.passes, len(shared.server.held())))
             shared.configure()
             shared.settle()
             log = readers.read(shared.one.path("procmail.log"))
@@ -224,18 +227,33 @@ def with_ourselves(_env):
 # Locks.
 
 
-def holds_open(pid, path):
-    """Whether PID or a process below it has PATH open."""
-    for process in [pid] + procs.descendants(pid):
-        try:
-            links = os.listdir("/proc/%d/fd" % process)
-        except OSError:
-            continue
-        for link in links:
-            with contextlib.suppress(OSError):
-                if os.readlink("/proc/%d/fd/%s" % (process, link)) == path:
-                    return True
-    return False
+IN_OPEN = 0x20
+
+
+class Opening:
+    """Notices every opening of a file, however short (inotify)."""
+
+    def __init__(self, path):
+        libc = ctypes.CDLL(None)
+        self._fd = libc.inotify_init1(os.O_CLOEXEC)
+        tap.check(self._fd >= 0 and libc.inotify_add_watch(self._fd, path.encode(), IN_OPEN) > 0,
+                  "cannot watch " + path)
+
+    def seen(self):
+        """Whether it was opened since the last time."""
+        ready = select.select([self._fd], [], [], 0)[0]
+        return bool(ready and os.read(self._fd, 4096))
+
+    def close(self):
+        """Look no more."""
+        os.close(self._fd)
+
+
+def lock(file):
+    """Lock FILE as fcntl(2) does, but for this one opening of it: an ordinary
+    lock would be gone as soon as the test closes the file elsewhere."""
+    whole = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+    fcntl.fcntl(file, fcntl.F_OFD_SETLK, whole)
 
 
 FOREIGN = b"From them Thu Jan  1 00:00:00 1970\nSubject: foreign %d\n\ntheirs\n\n"
@@ -262,7 +280,7 @@ def waiting(shared):
     with open(shared.path, "ab"):
         own(shared.path)
     with open(shared.path, "rb+") as file:
-        fcntl.lockf(file, fcntl.LOCK_EX)
+        lock(file)
         process = shared.one.start("fetch")
         procs.wait_until(lambda: process.poll() is not None
                          or shared.one.ledger("box").count(" intent ") > intents,
@@ -316,7 +334,7 @@ def replace_locked(shared, stack):
         file.write(data)
     own(shared.path + ".new")
     copy = stack.enter_context(open(shared.path + ".new", "rb+"))
-    fcntl.lockf(copy, fcntl.LOCK_EX)
+    lock(copy)
     os.rename(shared.path + ".new", shared.path)
 
 
@@ -374,7 +392,7 @@ def held_too_long(_env):
         open(other, "w").close()
         own(other)
         with open(other, "rb+") as file:
-            fcntl.lockf(file, fcntl.LOCK_EX)
+            lock(file)
             begin = time.monotonic()
             result = shared.one.fetch()
             took = time.monotonic() - begin
