@@ -12,7 +12,6 @@
 
 #include "agent/base/fsx.h"
 #include "agent/base/limits.h"
-#include "agent/base/num.h"
 #include "delivery/dest.h"
 #include "delivery/filter.h"
 #include "delivery/lock.h"
@@ -78,28 +77,31 @@ static bool lock_file(struct dest *dest, struct err *err)
 	return dest->lock != NULL && (!created || sync_new(dest, err));
 }
 
-/* Another writer may have left no blank line at the end: a From_ line is one
- * only behind a blank line. */
-static bool end_last_message(struct dest *dest, uint64_t *size, struct err *err)
+/* Another writer may have left no blank line at the end, and a From_ line is
+ * one only behind a blank line: how many line ends are missing. */
+static bool missing_ends(struct dest *dest, uint64_t size, size_t *missing_r,
+	struct err *err)
 {
 	char tail[2] = { '\n', '\n' };
-	size_t want = *size < 2 ? (size_t)*size : 2, got, missing;
+	size_t want = size < 2 ? (size_t)size : 2, got;
 
-	if (dest->gzip || *size == 0)
+	*missing_r = 0;
+	if (dest->gzip || size == 0)
 		return true;
 	if (!fsx_pread(lock_fd(dest->lock), tail + 2 - want, want,
-		*size - want, &got, dest->path, err))
+		size - want, &got, dest->path, err))
 		return false;
-	missing = tail[1] != '\n' ? 2 : tail[0] != '\n' ? 1 : 0;
-	*size += missing;
-	return fsx_write(lock_fd(dest->lock), "\n\n", missing, dest->path, err);
+	*missing_r = tail[1] != '\n' ? 2 : tail[0] != '\n' ? 1 : 0;
+	return true;
 }
 
 static bool append_all(struct dest *dest, struct item *const *items, size_t n,
-	struct err *err)
+	size_t ends, struct err *err)
 {
 	size_t i;
 
+	if (!fsx_write(lock_fd(dest->lock), "\n\n", ends, dest->path, err))
+		return false;
 	for (i = 0; i < n; i++)
 		if (!fsx_copy(items[i]->fd, 0, items[i]->stored,
 			lock_fd(dest->lock), dest->path, err))
@@ -126,15 +128,21 @@ static void keep_atime(int fd, const struct stat *before)
 	futimens(fd, times);
 }
 
+/* "at OFFSET", or for the first "at OFFSET behind ENDS": so many line ends
+ * come before it. */
 static bool note_offsets(struct dest *dest, struct item *const *items,
-	size_t n, uint64_t at, struct err *err)
+	size_t n, uint64_t at, size_t ends, struct err *err)
 {
 	const struct dest_env *env = dest->env;
-	char text[40];
+	char text[60];
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		snprintf(text, sizeof(text), "at %" PRIu64, at);
+		if (i == 0 && ends != 0)
+			snprintf(text, sizeof(text), "at %" PRIu64 " behind %zu",
+				at, ends);
+		else
+			snprintf(text, sizeof(text), "at %" PRIu64, at);
 		if (!env->hint(env->arg, items[i], text, err))
 			return false;
 		at += items[i]->stored;
@@ -147,17 +155,17 @@ static bool append(struct dest *dest, struct item *const *items, size_t n,
 	struct err *err)
 {
 	struct stat before;
-	uint64_t at;
-	size_t i;
+	size_t ends, i;
 
 	if (n == 0)
 		return true;
 	if (fstat(lock_fd(dest->lock), &before) < 0)
 		return err_sys(err, errno, "cannot look at %s", dest->path);
-	at = (uint64_t)before.st_size;
-	if (!end_last_message(dest, &at, err)
-	    || !note_offsets(dest, items, n, at, err)
-	    || !append_all(dest, items, n, err)) {
+	if (!missing_ends(dest, (uint64_t)before.st_size, &ends, err)
+	    || !note_offsets(dest, items, n, (uint64_t)before.st_size + ends,
+		    ends, err))
+		return false;
+	if (!append_all(dest, items, n, ends, err)) {
 		cut_back(dest, before.st_size);
 		return false;
 	}
@@ -189,11 +197,17 @@ static void mbox_release(struct dest *dest, struct item *const *items,
 	dest->lock = NULL;
 }
 
-static bool hint_offset(const struct item *item, uint64_t *at_r)
+/* Where an item was to be; *start_r is where our bytes in front of it begin. */
+static bool hint_offset(const struct item *item, uint64_t *at_r,
+	uint64_t *start_r)
 {
-	return strncmp(item->hint, "at ", 3) == 0
-		&& num_u64(item->hint + 3, strlen(item->hint + 3), INT64_MAX,
-			at_r);
+	uint64_t ends = 0;
+
+	if (sscanf(item->hint, "at %" SCNu64 " behind %" SCNu64, at_r, &ends)
+	    < 1 || ends > 2 || ends > *at_r)
+		return false;
+	*start_r = *at_r - ends;
+	return true;
 }
 
 static bool cut_torn(struct dest *dest, uint64_t at, struct err *err)
@@ -216,11 +230,11 @@ struct settling {
 static bool rest_is_ours(struct dest *dest, struct settling *s, uint64_t from,
 	bool *ours_r, struct err *err)
 {
-	uint64_t at;
+	uint64_t at, start;
 	size_t i;
 
 	for (i = 0, *ours_r = true; *ours_r && i < s->count; i++) {
-		if (!hint_offset(s->items[i], &at) || at <= from)
+		if (!hint_offset(s->items[i], &at, &start) || at <= from)
 			continue;
 		if (s->items[i]->fd < 0
 		    && !stage_reopen(&dest->stage, s->items[i], err))
@@ -237,7 +251,7 @@ static bool rest_is_ours(struct dest *dest, struct settling *s, uint64_t from,
 /* Blocks are missing in what we appended. It goes, if nobody else has written
  * where the rest of the batch was to be. */
 static bool settle_holes(struct dest *dest, struct settling *s, uint64_t at,
-	struct err *err)
+	uint64_t start, struct err *err)
 {
 	bool ours;
 
@@ -245,23 +259,36 @@ static bool settle_holes(struct dest *dest, struct settling *s, uint64_t at,
 		return false;
 	s->cut = ours;
 	s->shifted = !ours;
-	return !ours || cut_torn(dest, at, err);
+	return !ours || cut_torn(dest, start, err);
+}
+
+/* Is the end of the file among our one or two line ends? */
+static bool ends_inside(const struct dest *dest, uint64_t start, uint64_t at)
+{
+	struct stat st;
+
+	return fstat(lock_fd(dest->lock), &st) == 0
+		&& (uint64_t)st.st_size > start && (uint64_t)st.st_size < at;
 }
 
 static bool settle_one(struct dest *dest, struct item *item,
 	struct settling *s, struct err *err)
 {
-	uint64_t at, foreign;
+	uint64_t at, start, foreign;
 	enum mbox_found found;
 
 	if (item->fd < 0 && !stage_reopen(&dest->stage, item, err))
 		return false;
 	if (item->state != ITEM_STAGED)
 		return true;
-	if (!hint_offset(item, &at))
+	if (!hint_offset(item, &at, &start))
 		return mbox_excise_again(dest, item, err);
 	if (s->cut)
 		return true;
+	if (start < at && ends_inside(dest, start, at)) {
+		s->cut = true;
+		return cut_torn(dest, start, err);
+	}
 	if (!mbox_find(lock_fd(dest->lock), dest->path, item,
 		s->shifted ? MBOX_ANYWHERE : at, s->end, &found, &foreign,
 		err))
@@ -272,9 +299,9 @@ static bool settle_one(struct dest *dest, struct item *item,
 		return true;
 	case MBOX_TORN:
 		s->cut = true;
-		return cut_torn(dest, at, err);
+		return cut_torn(dest, start, err);
 	case MBOX_HOLES:
-		return settle_holes(dest, s, at, err);
+		return settle_holes(dest, s, at, start, err);
 	case MBOX_TORN_INSIDE:
 		s->shifted = true;
 		return mbox_excise(dest, item, at, foreign, err);
@@ -287,11 +314,11 @@ static bool settle_one(struct dest *dest, struct item *item,
 
 static uint64_t last_end(struct item *const *items, size_t n)
 {
-	uint64_t end = 0, at;
+	uint64_t end = 0, at, start;
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		if (hint_offset(items[i], &at) && at + items[i]->stored > end)
+		if (hint_offset(items[i], &at, &start) && at + items[i]->stored > end)
 			end = at + items[i]->stored;
 	return end;
 }

@@ -18,8 +18,7 @@ def follow(name, orders=None):
     """For a crew: the verdict on one scenario, from its very first fetch on."""
     w, scene = crew.own(), scenario.ALL[name]
     verdict = play.Verdict(name)
-    w.clear()
-    scenario.files_of_mda(scene, w)
+    scene.begin(w)
     checker = order.Checker(w, scene, world.Snapshot(w.home))
     if scene.old:
         w.configure(scene, keep=True)
@@ -35,8 +34,7 @@ def follow(name, orders=None):
     if checker.deleted != wanted and not scene.mda_args:
         verdict.blame("order", "%d DELE, wanted %d" % (checker.deleted, wanted))
     play.clean(verdict, w)
-    for word, texts in oracle.judge(w, scene, 0).items():
-        verdict.wrong.setdefault(word, []).extend(texts)
+    verdict.add(oracle.judge(w, scene, 0))
     return verdict
 
 

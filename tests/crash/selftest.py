@@ -62,7 +62,7 @@ def killed(task):
     """For a crew: verdicts on kills in a program with a planted fault."""
     name, plant, reader = task
     _verdict, events, _count = play.baseline(name, shimctl.LASTING, plant)
-    listed = list(places.with_reader(name, events) if reader else places.kills(name, events))
+    listed = list(places.with_others(name, events, "reader") if reader else places.kills(name, events))
     return [play.play(replace(place, plant=plant)) for place in listed]
 
 

@@ -38,9 +38,12 @@ def kill_places(name, events, options):
     every = list(places.kills(name, events))
     yield from every if soak else places.sample(every, SOME.get(name, 10 ** 9), seed)
     yield from places.sample(places.other_victims(name, events), 10 ** 9 if soak else 24, seed)
-    if name.startswith("maildir-"):
-        yield from places.sample(places.with_reader(name, events),
+    scene = scenario.ALL[name]
+    who = {"maildir": "reader", "mbox": "writer"}.get(scene.kind)
+    if who and not scene.torn_end and not (scene.kind == "maildir" and scene.gzip):
+        yield from places.sample(places.with_others(name, events, who),
                                  10 ** 9 if soak else 40, seed)
+    yield from places.sample(places.hasty(name, events), 10 ** 9 if soak else 8, seed)
     yield from places.compound(name, events, 1500 if soak else 16, random.Random(seed))
 
 

@@ -121,12 +121,10 @@ def play_fault(fault):
     scene.start(w, crew.before(fault.scenario))
     _faulty(verdict, w, scene, fault)
     _judge_end(verdict, fault)
-    for word, texts in oracle.judge_moment(w, scene).items():
-        verdict.wrong.setdefault(word, []).extend(texts)
+    verdict.add(oracle.judge_moment(w, scene))
     w.configure(scene)
     play.clean(verdict, w)
-    for word, texts in oracle.judge(w, scene, 0).items():
-        verdict.wrong.setdefault(word, []).extend(texts)
+    verdict.add(oracle.judge(w, scene, 0))
     return verdict
 
 

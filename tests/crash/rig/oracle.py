@@ -105,10 +105,10 @@ def _procmail(found, texts, home):
                           "procmail:%s:%s" % (name[1:], file))
 
 
-def look(w, scenario):
-    """What a reader finds in the destination."""
+def look(w, scenario, foreign=()):
+    """What a reader finds in the destination; FOREIGN may be there, too."""
     found = Found()
-    texts = {text: serial for serial, text in scenario.texts.items()}
+    texts = {text: serial for serial, text in {**scenario.texts, **dict(foreign)}.items()}
     if scenario.kind == "maildir":
         _maildir(found, texts, w.path("mail"), scenario.gzip)
     elif scenario.kind == "mbox":
@@ -146,12 +146,14 @@ def _doubled(scenario, serial, labels, crashes):
     return []
 
 
-def judge(w, scenario, crashes=1, taken=()):
+def judge(w, scenario, crashes=1, taken=(), foreign=()):
     """Everything that is wrong once the last clean run is over.
 
-    TAKEN are the serial numbers (a list) that a reader has taken away.
+    TAKEN are the serial numbers (a list) that a reader has taken away, FOREIGN
+    the messages that another program has delivered.
     """
-    found, held = look(w, scenario), w.held()
+    foreign = {**scenario.foreign, **dict(foreign)}
+    found, held = look(w, scenario, foreign), w.held()
     wrong = {word: [] for word in WORDS}
     wrong["torn"] = found.torn
     extra = 0
@@ -166,6 +168,10 @@ def judge(w, scenario, crashes=1, taken=()):
             wrong["doubled"] += _doubled(scenario, serial, labels, crashes)
     if extra > crashes and not wrong["doubled"]:
         wrong["doubled"].append("%d copies too many after %d crashes" % (extra, crashes))
+    for serial in foreign:
+        if len(found.copies[serial]) != 1:
+            wrong["doubled" if found.copies[serial] else "lost"].append(
+                "a message of another program: %d copies" % len(found.copies[serial]))
     wrong["held"] = _server(scenario, held)
     wrong["litter"] = litter(w, scenario)
     return {word: list for word, list in wrong.items() if list}

@@ -48,7 +48,8 @@ def behind_failure(events):
     failed = None
     retrieved = False
     for event in events:
-        if event.kind in shimctl.SYNCS and not event.ok:
+        # What a program of the user could not flush, it says when it ends.
+        if event.kind in shimctl.SYNCS and not event.ok and event.role != "mda":
             failed = failed or event
         if event.kind == "send":
             retrieved = retrieved or b"RETR" in event.data

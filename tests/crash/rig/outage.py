@@ -106,12 +106,9 @@ def recover(w, scene, outage, state):
     verdict = play.Verdict(outage)
     set_up(w, state)
     w.configure(scene)
-    for word, texts in oracle.judge_moment(w, scene).items():
-        if scene.kind != "pipe":
-            verdict.wrong.setdefault(word, []).extend(texts)
+    verdict.add(oracle.judge_moment(w, scene))
     play.clean(verdict, w)
-    for word, texts in oracle.judge(w, scene, len(outage.cuts)).items():
-        verdict.wrong.setdefault(word, []).extend(texts)
+    verdict.add(oracle.judge(w, scene, len(outage.cuts)))
     return verdict
 
 

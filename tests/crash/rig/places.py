@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where and how a run goes wrong: one fault, a place, and lists of places.
 
-A place is written SCENARIO/FAULT[/FAULT...][/reader], a fault as
+A place is written SCENARIO/FAULT[/FAULT...][/reader][/writer][/hasty], a fault as
 
     ACTION[:ERRNO][:KINDS]@N[+|*][!VICTIM]
 
 for the Nth call of these kinds (all lasting ones if none are named), once,
 from then on (+) or every other time from then on (*). The second fault is
-put into the run that recovers from the first. `reader`: between the two, a
-mail reader takes away what it finds.
+put into the run that recovers from the first. Before that run, with `reader` a
+mail reader takes away what it finds, with `writer` another program appends to
+the mbox; with `hasty` it starts while what is left of the first still lives.
 """
 
 import errno
@@ -21,6 +22,7 @@ from . import shimctl
 ERRORS = ("ENOSPC", "EDQUOT", "EIO", "EINTR", "EACCES", "EROFS", "EMFILE", "ESTALE")
 # Calls that may fail without anything having been changed.
 LOOKING = ("open_read", "read", "stat", "recv", "poll", "socket")
+MEANWHILE = ("reader", "writer", "hasty")
 _LONG = {"": "once", "+": "forever", "*": "every-other"}
 _FAULT = re.compile(r"([a-z-]+)(?::(E[A-Z]+))?(?::([a-z_,]+))?@(\d+)([+*]?)(?:!(\w+))?$")
 
@@ -71,12 +73,11 @@ class Place:
 
     scenario: str
     faults: tuple
-    reader: bool = False
+    meanwhile: tuple = ()       # of MEANWHILE
     plant: tuple = ()           # flags of the shim, for the tests of the tests
 
     def __str__(self):
-        return "/".join([self.scenario, *map(str, self.faults)]
-                        + ["reader"] * self.reader)
+        return "/".join([self.scenario, *map(str, self.faults), *self.meanwhile])
 
     @property
     def crashes(self):
@@ -87,8 +88,8 @@ class Place:
 def parse(text):
     """A place from its text."""
     scenario, *rest = text.split("/")
-    reader = bool(rest) and rest[-1] == "reader"
-    return Place(scenario, tuple(map(parse_fault, rest[:len(rest) - reader])), reader)
+    meanwhile = tuple(word for word in rest if word in MEANWHILE)
+    return Place(scenario, tuple(parse_fault(w) for w in rest if w not in MEANWHILE), meanwhile)
 
 
 def _counted(events):
@@ -115,10 +116,21 @@ def other_victims(scenario, events):
         yield Place(scenario, (Fault("kill-before", event.number, victim=victim),))
 
 
-def with_reader(scenario, events):
-    """A mail reader takes what is there before postrider comes back."""
+def with_others(scenario, events, who):
+    """A `reader` or a `writer` comes before postrider comes back."""
     for event in _counted(events):
-        yield Place(scenario, (Fault("kill-after", event.number, victim="all"),), True)
+        yield Place(scenario, (Fault("kill-after", event.number, victim="all"),), (who,))
+        if event.kind == "write":
+            for action in ("kill-half", "kill-last"):
+                yield Place(scenario, (Fault(action, event.number, victim="all"),), (who,))
+
+
+def hasty(scenario, events):
+    """The parent dies, and the next run begins while the worker still works."""
+    for event in _counted(events):
+        if event.role == "worker":
+            yield Place(scenario, (Fault("kill-before", event.number, victim="parent"),),
+                        ("hasty",))
 
 
 def errors(scenario, events):
@@ -162,14 +174,25 @@ def compound(scenario, events, wanted, rng):
     for _ in range(wanted):
         first = Fault(rng.choice(("kill-before", "kill-after")), rng.choice(numbers),
                       victim=rng.choice(("caller", "all")))
-        at = rng.randint(1, len(numbers))
-        if rng.random() < 0.6:
-            second = Fault(rng.choice(("kill-before", "kill-after")), at,
-                           victim=rng.choice(("caller", "all")))
-        else:
-            second = Fault("fail", at, error=rng.choice(ERRORS),
-                           how_long=rng.choice(("once", "every-other")))
-        yield Place(scenario, (first, second))
+        yield Place(scenario, (first, _while_recovering(rng, len(numbers))))
+
+
+# What recovery does, most of it early in the run.
+_RECOVERY = ("open", "open_read", "read", "stat", "write", "truncate", "rename", "link",
+             "unlink", "fsync", "fdatasync", "lock", "close", "fork", "channel")
+
+
+def _while_recovering(rng, calls):
+    kind = rng.random()
+    if kind < 0.5:
+        return Fault(rng.choice(("kill-before", "kill-after")), rng.randint(1, calls),
+                     victim=rng.choice(("caller", "all")))
+    how_long = rng.choice(("once", "every-other"))
+    if kind < 0.7:
+        return Fault("fail", rng.randint(1, calls), error=rng.choice(ERRORS),
+                     how_long=how_long)
+    return Fault("fail", rng.randint(1, 6), (rng.choice(_RECOVERY),), rng.choice(ERRORS),
+                 how_long)
 
 
 def sample(places, wanted, seed):

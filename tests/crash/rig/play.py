@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One place: the run with the fault, the clean runs, the verdict."""
 
+import gzip
 import os
 import re
 from dataclasses import dataclass, field
 
-from . import crew, oracle, order, scenario, shimctl
+from . import corpus, crew, oracle, order, scenario, shimctl
 
 CLEAN_RUNS = 3
+FOREIGN = 9001          # serial number of a message that we did not deliver
 # What our own code may say at the end (sysexits.h); anything else is a crash.
 CODES = (0, 69, 70, 71, 73, 74, 75, 76, 77, 78)
 _DIED = re.compile(r"killed by signal (4|5|6|7|8|11)\b|Sanitizer|double free|corrupted")
@@ -23,9 +25,14 @@ class Verdict:
     runs: list = field(default_factory=list)        # (what, status, errors)
     seconds: float = 0.0
 
-    def blame(self, word, text):
+    def blame(self, word, *texts):
         """Complain."""
-        self.wrong.setdefault(word, []).append(text)
+        self.wrong.setdefault(word, []).extend(texts)
+
+    def add(self, complaints):
+        """Complain as an oracle does."""
+        for word, texts in complaints.items():
+            self.blame(word, *texts)
 
 
 def note(verdict, what, run):
@@ -55,11 +62,11 @@ def _faulty(verdict, w, scene, fault, what):
     return bool(w.shim.counts()["hits"])
 
 
-def _take(w, scene):
-    """A mail reader: looks at everything, keeps half of it, deletes the rest."""
-    taken = []
+def _reader(w, scene):
+    """A mail reader: looks at everything, keeps half of it, deletes the rest.
+    Gives the serial numbers of what it deleted."""
+    taken, folder = [], w.path("mail")
     texts = {text: serial for serial, text in scene.texts.items()}
-    folder = w.path("mail")
     for name in sorted(os.listdir(folder + "/new")) if os.path.isdir(folder + "/new") else ():
         with open("%s/new/%s" % (folder, name), "rb") as file:
             serial = texts.get(file.read(), 0)
@@ -69,6 +76,23 @@ def _take(w, scene):
             os.unlink("%s/new/%s" % (folder, name))
             taken.append(serial)
     return taken
+
+
+def _writer(w, scene, number):
+    """Another program appends to the mbox, even behind half a message; some
+    programs see to it that a line begins there. Gives what it has written."""
+    text = corpus.message(FOREIGN, 700)
+    data = b"From other@example.org Thu Jan  1 09:00:00 2026\n" + re.sub(
+        rb"^(>*From )", rb">\1", text, flags=re.M) + b"\n"
+    path = w.path("mail")
+    if scene.gzip:
+        data = gzip.compress(data)
+    elif os.path.exists(path) and number % 2:
+        with open(path, "rb") as file:
+            data = b"\n" * (file.read()[-1:] not in (b"\n", b"")) + data
+    with open(path, "ab") as file:
+        file.write(data)
+    return {FOREIGN: text}
 
 
 def clean(verdict, w):
@@ -92,17 +116,17 @@ def play(place):
     verdict = Verdict(place)
     scene.start(w, crew.before(place.scenario))
     w.configure(scene)
-    taken = []
+    taken, foreign = [], {}
     for number, fault in enumerate(place.faults, 1):
         hit = _faulty(verdict, w, scene, fault, "run %d" % number)
         verdict.hit = verdict.hit and hit
-        for word, texts in oracle.judge_moment(w, scene).items():
-            verdict.wrong.setdefault(word, []).extend(texts)
-        if place.reader:
-            taken += _take(w, scene)
+        verdict.add(oracle.judge_moment(w, scene))
+        if "reader" in place.meanwhile:
+            taken += _reader(w, scene)
+        if "writer" in place.meanwhile:
+            foreign = _writer(w, scene, fault.at)
     clean(verdict, w)
-    for word, texts in oracle.judge(w, scene, place.crashes, taken).items():
-        verdict.wrong.setdefault(word, []).extend(texts)
+    verdict.add(oracle.judge(w, scene, place.crashes, taken, foreign))
     return verdict
 
 
@@ -118,6 +142,5 @@ def baseline(name, kinds, flags=()):
     note(verdict, "the run", w.run(shim=True))
     events, counts = w.shim.log(), w.shim.counts()
     clean(verdict, w)
-    for word, texts in oracle.judge(w, scene, 0).items():
-        verdict.wrong.setdefault(word, []).extend(texts)
+    verdict.add(oracle.judge(w, scene, 0))
     return verdict, events, counts["count"]

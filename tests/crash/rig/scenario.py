@@ -2,6 +2,7 @@
 """What is fetched into what: the fetches that the faults are put into."""
 
 import os
+import re
 from dataclasses import dataclass, field, replace
 
 from . import corpus, world
@@ -9,6 +10,7 @@ from . import corpus, world
 # Each look at the clock costs more than a batch may last, so every message
 # becomes a batch of its own.
 LONE = 250
+FOREIGN = 9000          # serial number of a message that was there before
 # More than it takes to fill a ledger with history.
 _PASSES = 400
 
@@ -28,11 +30,15 @@ class Scenario:
     history: bool = False           # the ledger is full of it
     mda_args: str = ""              # for the test's own MDA
     mda: bool = False               # the shim reaches the MDA, too
+    torn_end: bool = False          # the mbox holds mail that lacks its blank line
     texts: dict = field(default_factory=dict)
+    foreign: dict = field(default_factory=dict)
 
     def __post_init__(self):
         serials = range(1, self.old + self.count + 1)
         self.texts = {n: corpus.message(n, self.size) for n in serials}
+        if self.torn_end:
+            self.foreign = {FOREIGN: corpus.message(FOREIGN, 500)}
 
     def deliver(self, w):
         """The account's `deliver`."""
@@ -48,10 +54,16 @@ class Scenario:
         """The messages that are known when the fetch begins."""
         return {n: t for n, t in self.texts.items() if n <= self.old}
 
+    def begin(self, w):
+        """Lead a world to the moment before the very first fetch."""
+        w.clear()
+        _files_of_mda(self, w)
+        if self.torn_end:
+            _mail_without_end(self, w)
+
     def prepare(self, w):
         """Lead a world to the moment before the fetch."""
-        w.clear()
-        files_of_mda(self, w)
+        self.begin(w)
         if self.old:
             w.configure(self, keep=True)
             w.serve(self.old_texts())
@@ -67,13 +79,21 @@ class Scenario:
         w.serve(self.texts)
 
 
-def files_of_mda(scenario, w):
+def _files_of_mda(scenario, w):
     if scenario.kind == "pipe":
         os.mkdir(w.path("out"))
     if scenario.kind == "procmail":
         with open(w.folder + "/rc", "w", encoding="utf-8") as file:
             file.write("MAILDIR=%s\nLOGFILE=/dev/null\nUMASK=077\n"
                        ":0\np$POSTRIDER_ATTEMPT/\n" % w.home)
+
+
+def _mail_without_end(scenario, w):
+    """An mbox whose last line has no end, as some programs leave it."""
+    text = b"From other@example.org Thu Jan  1 09:00:00 2026\n" + re.sub(
+        rb"^(>*From )", rb">\1", scenario.foreign[FOREIGN], flags=re.M)
+    with open(w.path("mail"), "wb") as file:
+        file.write(text[:-1])
 
 
 def _must(run, code):
@@ -121,6 +141,7 @@ def _all():
         yield Scenario(name + "-large", kind, False, gzip, count=2, size=150_000)
     yield Scenario("maildir-compact", "maildir", False, count=2, old=8, history=True)
     yield Scenario("mbox-compact", "mbox", False, count=2, old=8, history=True)
+    yield Scenario("mbox-foreign", "mbox", False, count=3, torn_end=True)
     yield Scenario("pipe-second", "pipe", False, count=2, old=2)
     yield Scenario("pipe-refuse", "pipe", False, count=2, mda_args=", refuse, '1'")
     yield Scenario("pipe-shim", "pipe", False, count=2, mda=True)

@@ -148,8 +148,9 @@ class World:
 
     # ---- the processes ----
 
-    def run(self, shim=False, limit=PATIENCE):
-        """Run `postrider fetch` until all its processes have ended."""
+    def run(self, shim=False, limit=PATIENCE, leave=False):
+        """Run `postrider fetch` until all its processes have ended; or with
+        LEAVE, until the first one has."""
         environment = dict(self.env)
         if shim:
             environment.update(self.shim.environment())
@@ -161,12 +162,12 @@ class World:
             file_actions=[(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
                           (os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0),
                           (os.POSIX_SPAWN_OPEN, 2, self.error_file, flags, 0o600)])
-        status = self._wait(main, limit)
+        status = self._wait(main, limit, leave)
         with open(self.error_file, encoding="utf-8", errors="replace") as file:
             return Run(status, file.read(), time.monotonic() - begin)
 
-    def _wait(self, main, limit):
-        """Wait for the process MAIN and all that it left behind."""
+    def _wait(self, main, limit, leave):
+        """Wait for the process MAIN and, unless LEAVE, all that it left behind."""
         # Beside a relay of ours there is only the group of the run.
         which = -main if self.relay else -1
         signal.setitimer(signal.ITIMER_REAL, limit)
@@ -176,6 +177,9 @@ class World:
                 pid, one = os.waitpid(which, 0)
                 if pid == main:
                     status = one
+                    if leave:
+                        signal.setitimer(signal.ITIMER_REAL, 0)
+                        return status
         except ChildProcessError:
             signal.setitimer(signal.ITIMER_REAL, 0)
             return status
