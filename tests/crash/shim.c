@@ -531,13 +531,27 @@ EXPORT int clock_gettime(clockid_t clock, struct timespec *ts)
 	long result = syscall(SYS_clock_gettime, clock, ts);
 	uint64_t ms;
 
-	if (c == NULL || clock != CLOCK_MONOTONIC || result < 0)
+	if (c == NULL || result < 0)
 		return (int)result;
+	if (clock == CLOCK_REALTIME)
+		ts->tv_sec += (time_t)c->later;
+	if (clock != CLOCK_MONOTONIC)
+		return 0;
 	ms = atomic_fetch_add(&c->clock, c->clock_step) + c->clock_step
 		+ (uint64_t)ts->tv_nsec / 1000000;
 	ts->tv_sec += (time_t)(ms / 1000);
 	ts->tv_nsec = ts->tv_nsec % 1000000 + (long)(ms % 1000) * 1000000;
 	return 0;
+}
+
+EXPORT time_t time(time_t *out)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	if (out != NULL)
+		*out = ts.tv_sec;
+	return ts.tv_sec;
 }
 
 EXPORT int nanosleep(const struct timespec *want, struct timespec *left)

@@ -20,7 +20,7 @@
  */
 
 #define SHIM_MAGIC 0x50524348u
-#define SHIM_VERSION 3
+#define SHIM_VERSION 4
 #define SHIM_PAGE 4096
 #define SHIM_PIDS 256
 
@@ -42,7 +42,8 @@ enum action {
 	ACTION_KILL_HALF,	/* after half of the bytes were written */
 	ACTION_KILL_LAST,	/* after all but one byte */
 	ACTION_FAIL,		/* -1 with control.error, nothing done */
-	ACTION_SHORT_HALF, ACTION_SHORT_LAST
+	ACTION_SHORT_HALF, ACTION_SHORT_LAST,
+	ACTION_TERM		/* the parent gets SIGTERM before the call */
 };
 
 enum victim { VICTIM_CALLER, VICTIM_PARENT, VICTIM_WORKER, VICTIM_ALL };
@@ -72,6 +73,7 @@ struct control {
 	uint64_t clock_step;	/* ms that each look at the clock costs */
 	uint64_t skip_sync;	/* this flush, from 1, is not carried out */
 	uint64_t log_size;	/* bytes behind the first page */
+	int64_t later;		/* seconds that the wall clock is ahead */
 	/* What happened. */
 	atomic_ullong count, hits, syncs, log_used, log_lost, clock;
 	atomic_uint files, pids;

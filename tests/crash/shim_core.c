@@ -77,7 +77,8 @@ static void end_self(void)
 	__builtin_trap();
 }
 
-static void end_others(const struct control *c, bool everybody, enum role role)
+static void signal_others(const struct control *c, int sig, bool everybody,
+	enum role role)
 {
 	pid_t self = (pid_t)syscall(SYS_getpid);
 	unsigned int i;
@@ -85,7 +86,7 @@ static void end_others(const struct control *c, bool everybody, enum role role)
 	for (i = 0; i < SHIM_PIDS && i < c->pids; i++)
 		if (c->pid[i].pid > 0 && c->pid[i].pid != self
 		    && (everybody || c->pid[i].role == (uint32_t)role))
-			syscall(SYS_kill, c->pid[i].pid, SIGKILL);
+			syscall(SYS_kill, c->pid[i].pid, sig);
 }
 
 static void end_victim(void)
@@ -94,22 +95,30 @@ static void end_victim(void)
 
 	switch ((enum victim)c->victim) {
 	case VICTIM_PARENT:
-		end_others(c, false, ROLE_PARENT);
+		signal_others(c, SIGKILL, false, ROLE_PARENT);
 		if (shim_role == ROLE_PARENT)
 			end_self();
 		return;
 	case VICTIM_WORKER:
-		end_others(c, false, ROLE_WORKER);
+		signal_others(c, SIGKILL, false, ROLE_WORKER);
 		if (shim_role == ROLE_WORKER)
 			end_self();
 		return;
 	case VICTIM_ALL:
-		end_others(c, true, ROLE_PARENT);
+		signal_others(c, SIGKILL, true, ROLE_PARENT);
 		break;
 	case VICTIM_CALLER:
 		break;
 	}
 	end_self();
+}
+
+/* As a person or an init system does it. */
+static void ask_to_end(const struct control *c)
+{
+	signal_others(c, SIGTERM, false, ROLE_PARENT);
+	if (shim_role == ROLE_PARENT)
+		syscall(SYS_kill, (pid_t)syscall(SYS_getpid), SIGTERM);
 }
 
 static bool hit(const struct control *c, uint64_t number)
@@ -136,6 +145,8 @@ struct call shim_begin(enum kind kind)
 	atomic_fetch_add(&c->hits, 1);
 	if (call.action == ACTION_KILL_BEFORE)
 		end_victim();
+	if (call.action == ACTION_TERM)
+		ask_to_end(c);
 	return call;
 }
 

@@ -32,17 +32,25 @@ def _count_allocations(name):
     return play.baseline(name, ("malloc",))[2]
 
 
+def _others(scene):
+    """Who else may come to a destination."""
+    if scene.kind == "maildir":
+        return ["cleaner"] if scene.gzip else ["reader", "cleaner"]
+    if scene.kind != "mbox" or scene.torn_end:
+        return []
+    return ["writer"] if scene.gzip else ["writer", "rewriter"]
+
+
 def kill_places(name, events, options):
     """The places of the kill sweep in one scenario."""
     soak, seed = options.soak, options.seed
     every = list(places.kills(name, events))
     yield from every if soak else places.sample(every, SOME.get(name, 10 ** 9), seed)
     yield from places.sample(places.other_victims(name, events), 10 ** 9 if soak else 24, seed)
-    scene = scenario.ALL[name]
-    who = {"maildir": "reader", "mbox": "writer"}.get(scene.kind)
-    if who and not scene.torn_end and not (scene.kind == "maildir" and scene.gzip):
+    for who in _others(scenario.ALL[name]):
         yield from places.sample(places.with_others(name, events, who),
-                                 10 ** 9 if soak else 40, seed)
+                                 10 ** 9 if soak else 24, seed)
+    yield from places.sample(places.stops(name, events), 10 ** 9 if soak else 12, seed)
     yield from places.sample(places.hasty(name, events), 10 ** 9 if soak else 8, seed)
     yield from places.compound(name, events, 1500 if soak else 16, random.Random(seed))
 
@@ -91,7 +99,7 @@ def play_places(gang, options, out):
                 out.show(verdict)
 
 
-def main():
+def main(arguments=None):
     """Do as told."""
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -100,7 +108,7 @@ def main():
     parser.add_argument("--soak", action="store_true")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--only", default="")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     out = report.Report(options.sweep)
     try:
         with crew.Crew() as gang:

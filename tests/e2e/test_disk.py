@@ -296,6 +296,20 @@ def file_size(_env):
     tap.each(WAYS, play)
 
 
+@tap.case("a file size limit that not even the ledger fits in")
+def tiny_limit(_env):
+    def play(setting):
+        way, kib = setting
+        with scene(way, MANY) as it:
+            for _ in range(2):
+                result = limited(it, kib)
+                tap.check(result.status == 75, "exit status", result)
+                got = wire.digests(it.read())
+                tap.check(not got - wire.digests(SMALL + MANY), "torn or doubled")
+            it.heals(SMALL + MANY)
+    tap.each(itertools.product(WAYS, (1, 3, 9)), play)
+
+
 @tap.case("a file size limit of the mbox: what fits is there, whole, and the rest later")
 def mbox_at_limit(_env):
     messages = corpus.simple(120, seed=34)

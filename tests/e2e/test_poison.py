@@ -176,6 +176,26 @@ def pauses(_env):
             tap.equal(len(maildir(one)), len(MESSAGES) - 1, "messages here")
 
 
+@tap.case("a pause noted while the clock was wrong does not last for ever")
+def wrong_clock(_env):
+    for way in ("server", "program"):
+        with serving() as (one, server):
+            if way == "server":
+                server.poison[("RETR", POISON)] = SERVER_FAULTS["refused"]
+                set_aside(one, lambda: server.count("RETR", POISON))
+            else:
+                piping(one, server, [POISON])
+                set_aside(one, lambda: tries_of(one, POISON))
+            ledgerfile.move(one.state + "/box/ledger", -400 * 86400)
+            server.poison.clear()
+            dislike(one, [])
+            one.fetch()
+            # All it may do is to wait once more for as long as it ever does.
+            ledgerfile.move(one.state + "/box/ledger", 7 * 3600)
+            one.fetch()
+            tap.equal(list(server.drop), [], "left on the server, refused by the %s before" % way)
+
+
 @tap.case("while it is set aside, new mail comes and goes without delay")
 def new_mail(_env):
     with serving() as (one, server):

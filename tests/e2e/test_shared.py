@@ -11,6 +11,7 @@ still on the server is every message exactly once, byte for byte.
 import contextlib
 import ctypes
 import fcntl
+import itertools
 import os
 import pwd
 import random
@@ -21,7 +22,7 @@ import subprocess
 import threading
 import time
 
-from harness import agent, corpus, imapd, mutt, popd, procs, readers, tap, wire
+from harness import agent, corpus, imapd, mutt, popd, procs, readers, tap, trace, wire
 from harness.scene import told
 
 # What readers of an mbox keep in the header.
@@ -443,6 +444,113 @@ def closed_folder(_env):
         shared.judge(foreign=theirs)
 
 
+# Death.
+
+
+class Dying(Fetching):
+    """Fetch a few messages at a time, and be killed in the middle of most
+    passes; a generator decides when, how fast the machine is what that hits."""
+
+    def run(self):
+        """The loop."""
+        rng, self.hits = random.Random(11), 0
+        while not self.enough:
+            process = self.shared.one.start("fetch")
+            time.sleep(rng.uniform(0.005, 0.06))
+            family = procs.descendants(process.pid)
+            self.hits += process.poll() is None
+            procs.kill_group(process.pid)
+            for pid in family:
+                procs.kill(pid)
+            process.wait()
+            self.passes += 1
+
+
+def heavy(count, seed, first=0):
+    """Messages of which many take several writes."""
+    rng = random.Random(seed)
+    return [message + b"".join(b"%d %d\n" % (number, rng.getrandbits(60))
+                               for number in range(rng.choice((0, 0, 500, 5000))))
+            for message in numbered(count, seed, first)]
+
+
+@tap.case("killed again and again while procmail delivers into the same folder")
+def dying_with_procmail(_env):
+    tap.need("procmail")
+
+    def play(kind):
+        with sharing(kind) as shared:
+            shared.put(heavy(COUNT // 2, seed=1))
+            shared.configure(limits={"messages": 4})
+            theirs = [re.sub(rb"(?m)^Subject: ", b"Subject: their ", m)
+                      for m in numbered(COUNT // 2, seed=2)]
+            with Dying(shared) as dying:
+                # No dotlock: those of the dead are not procmail's to break.
+                procmail(shared, theirs, "")
+                procs.wait_until(lambda: dying.hits >= 25 or not shared.server.held(), 60,
+                                 "25 deaths")
+            tap.diag("%s: killed %d times in %d passes" % (kind, dying.hits, dying.passes))
+            shared.configure()
+            shared.settle()
+            shared.judge(foreign=as_procmail(theirs, kind))
+    tap.each(("mbox", "maildir"), play)
+
+
+@tap.case("killed again and again while Dovecot uses the same folder")
+def dying_with_dovecot(_env):
+    def play(kind):
+        with sharing(kind) as shared:
+            shared.put(heavy(COUNT // 2, seed=1))
+            shared.configure(limits={"messages": 4})
+            mailbox = Mailbox(shared)
+            with Dying(shared) as dying:
+                end = time.monotonic() + 60
+                while dying.hits < 25 and shared.server.held() and time.monotonic() < end:
+                    # From an mbox nothing is taken out: a message that we do not find
+                    # again after a crash is delivered again, which is no fault.
+                    mailbox.use(taking=kind == "maildir")
+                    mailbox.again()
+            tap.diag("%s: killed %d times in %d passes" % (kind, dying.hits, dying.passes))
+            shared.configure()
+            shared.settle()
+            mailbox.imap.logout()
+            shared.judge(taken=mailbox.taken())
+    tap.each(("mbox", "maildir"), play)
+
+
+CALLS = ("write", "pwrite64", "fdatasync", "fsync", "ftruncate", "unlink", "unlinkat")
+
+
+@tap.case("killed at any call, then Dovecot rewrites the mbox, then we recover")
+def rewritten_between(_env):
+    trace.probe()
+    messages = [b"Received: from x by y; 0\nSubject: short\n\nshort\n", *heavy(2, seed=3)]
+    messages.append(messages[1].replace(b"Subject: ", b"Subject: large ")
+                    + b"".join(b"line %d\n" % n for n in range(9000)))
+
+    def play(call):
+        crashes = 0
+        for number in itertools.count(1):
+            with sharing("mbox", messages) as shared:
+                shared.one.prefix = trace.killer(call, number)
+                result = shared.one.fetch()
+                shared.one.prefix = []
+                if result.status == 0:
+                    break
+                crashes += 1
+                if os.path.exists(shared.path):
+                    person = Mailbox(shared)
+                    person.flag_all()
+                    person.imap.logout()
+                shared.settle()
+                try:
+                    shared.judge()
+                except AssertionError as error:
+                    raise AssertionError("killed at %s %d: %s" % (call, number, error))
+        tap.diag("%s: %d crashes" % (call, crashes))
+    tap.each(CALLS, play)
+
+
 # Readers.
 
 
@@ -464,18 +572,24 @@ class Mailbox:
         self.imap.must(self.imap.create("Archive"))
         self.imap.must(self.imap.select("INBOX"))
 
-    def use(self):
-        """Look, flag, move, delete, like a person with quick fingers."""
+    def use(self, taking=True):
+        """Look, flag, and if TAKING move and delete, like a person with quick
+        fingers."""
         uids = sorted(self.imap.listed())
         self.rng.shuffle(uids)
         some = len(uids) // 4
-        for uid in uids[:some]:
+        for uid in uids[:some] if taking else ():
             self._delete(uid)
-        for uid in uids[some:2 * some]:
+        for uid in uids[some:2 * some] if taking else ():
             self.imap.must(self.imap.uid("MOVE", str(uid), "Archive"))
         for uid in uids[2 * some:3 * some]:
             flags = self.rng.choice(("\\Seen", "\\Flagged \\Seen", "\\Answered", "$Label"))
             self.imap.must(self.imap.uid("STORE", str(uid), "+FLAGS.SILENT", "(%s)" % flags))
+
+    def flag_all(self):
+        """Give every message a flag, for which Dovecot writes into its header."""
+        self.imap.must(self.imap.store("1:*", "+FLAGS.SILENT", "(\\Seen \\Flagged)"))
+        self.again()
 
     def _delete(self, uid):
         message = self.imap.whole(uid)

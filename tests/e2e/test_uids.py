@@ -12,8 +12,9 @@ import itertools
 import os
 import re
 
-from harness import corpus, procs, readers, tap, wire
-from harness.scene import fetching, told, world
+from harness import agent, corpus, procs, readers, tap, wire
+from harness.scene import fetching, world
+from harness.tinypop import TinyPop
 
 WITHOUT_TOP = ("--without", "top")
 WITHOUT_UIDL = ("--without", "uidl")
@@ -211,6 +212,37 @@ def shifted(_env):
     tap.each(itertools.product(KINDS, (False, True)), play)
 
 
+def without_cr(message):
+    """The size of MESSAGE as many servers count it."""
+    return len(message.replace(b"\r\n", b"\n"))
+
+
+@tap.case("a server that begins to count sizes otherwise: nothing comes twice, and it is learnt")
+def resized(_env):
+    def play(setting):
+        kind, before, after = setting
+        messages = KINDS[kind](12)
+        with TinyPop(messages) as server:
+            one = agent.Agent()
+            configure(one, server, keep=True)
+            server.size = before
+            one.fetch_ok()
+            server.size = after
+            for _ in range(2):
+                one.fetch_ok()
+                here_once(one, messages)
+            server.asked.clear()
+            one.fetch_ok()
+            tap.equal((server.count("RETR"), server.count("TOP")), (0, 0),
+                      "RETR and TOP of the third fetch since")
+            configure(one, server, keep=False)
+            one.fetch_ok()
+            here_once(one, messages, "after keep: false")
+            tap.equal(list(server.drop), [], "left on the server")
+    tap.each([*itertools.product(KINDS, (without_cr,), (len,)),
+              *itertools.product(KINDS, (len,), (without_cr,))], play)
+
+
 # A UID comes again with another message.
 
 
@@ -370,6 +402,24 @@ def forgets(_env):
             tap.equal(len(server.held()), 12, "left on the server")
             deletes_all(one, server, messages)
     tap.each(itertools.product(KINDS, (True, "14d"), (12, 6)), play)
+
+
+@tap.case("a server that forgets what it did not delete either: nothing comes twice")
+def forgets_undeleted(_env):
+    for kind, make in KINDS.items():
+        messages = make(12)
+        with ruled("on QUIT ignore", messages=messages, keep=False) as (one, server, script):
+            one.fetch_ok()
+            for _ in range(2):
+                hide(server, server.held())
+                one.fetch_ok()
+                show(server)
+                one.fetch_ok()
+                here_once(one, messages, kind)
+            set_rules(script)
+            one.fetch_ok()
+            here_once(one, messages, kind)
+            tap.equal(server.held(), [], "left on the server")
 
 
 @tap.case("UIDL or LIST empty for once: nothing comes twice, nothing is lost")

@@ -70,7 +70,7 @@ static struct item *const *stage_some(struct dest *dest, size_t n)
 static bool noted(struct item *const *list, size_t n, uint64_t at,
 	size_t ends, uint64_t size)
 {
-	char expected[4096], behind[24] = "";
+	char expected[4096], behind[40] = "";
 	size_t i, len = 0;
 
 	/* The line ends that were missing are part of the first note. */

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from . import corpus, world
 
+STATUS = b"Status: O\n"         # what our mail reader puts behind a header
 WORDS = "lost torn doubled stuck held litter crashed".split()
 
 
@@ -37,7 +38,8 @@ def _read(path):
         return file.read()
 
 
-def _list(folder):
+def names(folder):
+    """What is in a folder, if it is there."""
     try:
         return sorted(os.listdir(folder))
     except FileNotFoundError:
@@ -46,7 +48,7 @@ def _list(folder):
 
 def _maildir(found, texts, folder, gzip):
     for sub in ("new", "cur"):
-        for name in _list(folder + "/" + sub):
+        for name in names(folder + "/" + sub):
             data, whole = _read("%s/%s/%s" % (folder, sub, name)), True
             if gzip:
                 members, whole = corpus.members(data)
@@ -85,21 +87,22 @@ def mbox_messages(data, found):
         if not body or body[-1] != b"":
             found.torn.append("mbox: no blank line before line %d" % end)
         text = b"\n".join(body[:-1]) + b"\n"
-        yield re.sub(rb"^>(>*From )", rb"\1", text, flags=re.M)
+        yield re.sub(rb"^>(>*From )", rb"\1", text.replace(b"\n" + STATUS + b"\n", b"\n\n", 1),
+                     flags=re.M)
     if data and lines[-1] != b"":
         found.torn.append("mbox: ends without a line end")
 
 
 def _pipe(found, texts, folder):
-    for name in _list(folder):
+    for name in names(folder):
         if name[0] != ".":
             found.see(texts, _read(folder + "/" + name), name)
 
 
 def _procmail(found, texts, home):
-    for name in _list(home):
+    for name in names(home):
         if re.match(r"p\d*$", name):
-            for file in _list("%s/%s/new" % (home, name)):
+            for file in names("%s/%s/new" % (home, name)):
                 # As the other program's labels: ID:ATTEMPT:PID.
                 found.see(texts, _read("%s/%s/new/%s" % (home, name, file)),
                           "procmail:%s:%s" % (name[1:], file))
@@ -123,11 +126,11 @@ def look(w, scenario, foreign=()):
 def litter(w, scenario):
     """Files that should not be there when nothing is under way."""
     state = "state/" + world.ACCOUNT
-    files = ["%s/stage/%s" % (state, n) for n in _list(w.path(state + "/stage"))]
+    files = ["%s/stage/%s" % (state, n) for n in names(w.path(state + "/stage"))]
     if scenario.kind == "maildir":
-        files += ["mail/tmp/" + n for n in _list(w.path("mail/tmp"))]
+        files += ["mail/tmp/" + n for n in names(w.path("mail/tmp"))]
     if scenario.kind == "mbox":
-        files += [n for n in _list(w.home) if n.startswith("mail.")]
+        files += [n for n in names(w.home) if n.startswith("mail.")]
     return files
 
 

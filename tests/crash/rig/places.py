@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where and how a run goes wrong: one fault, a place, and lists of places.
 
-A place is written SCENARIO/FAULT[/FAULT...][/reader][/writer][/hasty], a fault as
+A place is written SCENARIO/FAULT[/FAULT...][/MEANWHILE...], a fault as
 
     ACTION[:ERRNO][:KINDS]@N[+|*][!VICTIM]
 
 for the Nth call of these kinds (all lasting ones if none are named), once,
 from then on (+) or every other time from then on (*). The second fault is
-put into the run that recovers from the first. Before that run, with `reader` a
-mail reader takes away what it finds, with `writer` another program appends to
-the mbox; with `hasty` it starts while what is left of the first still lives.
+put into the run that recovers from the first. What else happens before that
+run:
+
+    reader    a mail reader takes away half of what it finds in the Maildir
+    writer    another program appends to the mbox
+    rewriter  a mail reader writes the mbox anew, with Status lines
+    cleaner   two days pass, and somebody cleans the tmp/ of the Maildir
+    hasty     nothing: it starts while what is left of the first still lives
 """
 
 import errno
@@ -22,7 +27,7 @@ from . import shimctl
 ERRORS = ("ENOSPC", "EDQUOT", "EIO", "EINTR", "EACCES", "EROFS", "EMFILE", "ESTALE")
 # Calls that may fail without anything having been changed.
 LOOKING = ("open_read", "read", "stat", "recv", "poll", "socket")
-MEANWHILE = ("reader", "writer", "hasty")
+MEANWHILE = ("reader", "writer", "rewriter", "cleaner", "hasty")
 _LONG = {"": "once", "+": "forever", "*": "every-other"}
 _FAULT = re.compile(r"([a-z-]+)(?::(E[A-Z]+))?(?::([a-z_,]+))?@(\d+)([+*]?)(?:!(\w+))?$")
 
@@ -117,7 +122,7 @@ def other_victims(scenario, events):
 
 
 def with_others(scenario, events, who):
-    """A `reader` or a `writer` comes before postrider comes back."""
+    """Somebody else comes before postrider comes back."""
     for event in _counted(events):
         yield Place(scenario, (Fault("kill-after", event.number, victim="all"),), (who,))
         if event.kind == "write":
@@ -131,6 +136,12 @@ def hasty(scenario, events):
         if event.role == "worker":
             yield Place(scenario, (Fault("kill-before", event.number, victim="parent"),),
                         ("hasty",))
+
+
+def stops(scenario, events):
+    """Somebody asks it to stop."""
+    for event in _counted(events):
+        yield Place(scenario, (Fault("term", event.number),))
 
 
 def errors(scenario, events):

@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One place: the run with the fault, the clean runs, the verdict."""
 
-import gzip
-import os
 import re
 from dataclasses import dataclass, field
 
-from . import corpus, crew, oracle, order, scenario, shimctl
+from . import crew, meanwhile, oracle, order, scenario, shimctl
 
 CLEAN_RUNS = 3
-FOREIGN = 9001          # serial number of a message that we did not deliver
 # What our own code may say at the end (sysexits.h); anything else is a crash.
 CODES = (0, 69, 70, 71, 73, 74, 75, 76, 77, 78)
 _DIED = re.compile(r"killed by signal (4|5|6|7|8|11)\b|Sanitizer|double free|corrupted")
@@ -42,7 +39,7 @@ def note(verdict, what, run):
         verdict.blame("stuck", "%s did not end within %.0f s" % (what, run.seconds))
     died = _DIED.search(run.errors)
     if (died or (run.code is not None and run.code not in CODES)
-            or run.signal not in (None, 9)):
+            or run.signal not in (None, 9, 15)):
         verdict.blame("crashed", "%s: status %d: %s" % (what, run.status,
                                                         died and died.group(0)))
 
@@ -62,44 +59,12 @@ def _faulty(verdict, w, scene, fault, what):
     return bool(w.shim.counts()["hits"])
 
 
-def _reader(w, scene):
-    """A mail reader: looks at everything, keeps half of it, deletes the rest.
-    Gives the serial numbers of what it deleted."""
-    taken, folder = [], w.path("mail")
-    texts = {text: serial for serial, text in scene.texts.items()}
-    for name in sorted(os.listdir(folder + "/new")) if os.path.isdir(folder + "/new") else ():
-        with open("%s/new/%s" % (folder, name), "rb") as file:
-            serial = texts.get(file.read(), 0)
-        if serial % 2:
-            os.rename("%s/new/%s" % (folder, name), "%s/cur/%s:2,S" % (folder, name))
-        else:
-            os.unlink("%s/new/%s" % (folder, name))
-            taken.append(serial)
-    return taken
-
-
-def _writer(w, scene, number):
-    """Another program appends to the mbox, even behind half a message; some
-    programs see to it that a line begins there. Gives what it has written."""
-    text = corpus.message(FOREIGN, 700)
-    data = b"From other@example.org Thu Jan  1 09:00:00 2026\n" + re.sub(
-        rb"^(>*From )", rb">\1", text, flags=re.M) + b"\n"
-    path = w.path("mail")
-    if scene.gzip:
-        data = gzip.compress(data)
-    elif os.path.exists(path) and number % 2:
-        with open(path, "rb") as file:
-            data = b"\n" * (file.read()[-1:] not in (b"\n", b"")) + data
-    with open(path, "ab") as file:
-        file.write(data)
-    return {FOREIGN: text}
-
-
-def clean(verdict, w):
-    """Clean runs until nothing changes, at most CLEAN_RUNS."""
+def clean(verdict, w, later=0):
+    """Clean runs until nothing changes, at most CLEAN_RUNS; some time LATER."""
     before = None
+    w.shim.order(later=later, kinds=())
     for number in range(1, CLEAN_RUNS + 1):
-        run = w.run()
+        run = w.run(shim=bool(later))
         note(verdict, "clean run %d" % number, run)
         after = oracle.picture(w)
         if run.stuck or (run.code == 0 and after == before):
@@ -116,17 +81,15 @@ def play(place):
     verdict = Verdict(place)
     scene.start(w, crew.before(place.scenario))
     w.configure(scene)
-    taken, foreign = [], {}
+    others = meanwhile.Others(w, scene)
     for number, fault in enumerate(place.faults, 1):
         hit = _faulty(verdict, w, scene, fault, "run %d" % number)
         verdict.hit = verdict.hit and hit
         verdict.add(oracle.judge_moment(w, scene))
-        if "reader" in place.meanwhile:
-            taken += _reader(w, scene)
-        if "writer" in place.meanwhile:
-            foreign = _writer(w, scene, fault.at)
-    clean(verdict, w)
-    verdict.add(oracle.judge(w, scene, place.crashes, taken, foreign))
+        for word in place.meanwhile:
+            others.come(word, fault.at)
+    clean(verdict, w, others.later)
+    verdict.add(oracle.judge(w, scene, place.crashes, others.taken, others.foreign))
     return verdict
 
 

@@ -2,10 +2,9 @@
 """What is fetched into what: the fetches that the faults are put into."""
 
 import os
-import re
 from dataclasses import dataclass, field, replace
 
-from . import corpus, world
+from . import corpus, meanwhile, world
 
 # Each look at the clock costs more than a batch may last, so every message
 # becomes a batch of its own.
@@ -90,10 +89,8 @@ def _files_of_mda(scenario, w):
 
 def _mail_without_end(scenario, w):
     """An mbox whose last line has no end, as some programs leave it."""
-    text = b"From other@example.org Thu Jan  1 09:00:00 2026\n" + re.sub(
-        rb"^(>*From )", rb">\1", scenario.foreign[FOREIGN], flags=re.M)
     with open(w.path("mail"), "wb") as file:
-        file.write(text[:-1])
+        file.write(meanwhile.quoted(scenario.foreign[FOREIGN])[:-1])
 
 
 def _must(run, code):

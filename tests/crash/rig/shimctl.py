@@ -6,7 +6,7 @@ import os
 import struct
 from dataclasses import dataclass
 
-MAGIC, VERSION, PAGE = 0x50524348, 3, 4096
+MAGIC, VERSION, PAGE = 0x50524348, 4, 4096
 
 KINDS = ("open write pwrite writev truncate rename link unlink mkdir fsync "
          "fdatasync syncfs sync_range times close lock send channel fork exec "
@@ -17,14 +17,14 @@ WRITES = ("write", "pwrite", "writev", "send")
 SYNCS = ("fsync", "fdatasync", "syncfs")
 
 ACTIONS = ("none kill-before kill-after kill-half kill-last fail short-half "
-           "short-last").split()
+           "short-last term").split()
 VICTIMS = "caller parent worker all".split()
 HOW_LONG = "once forever every-other".split()
 ROLES = "parent worker mda".split()
 FLAGS = {"log": 1, "mda": 2, "fast-sleep": 4, "no-sync": 16, "link": 32,
          "early-dele": 64, "early-quit": 128}
 
-_ORDERS = struct.Struct("<2I 5I i 5Q")
+_ORDERS = struct.Struct("<2I 5I i 5Q q")
 _COUNTS = struct.Struct("<6Q 2I")
 _RECORD = struct.Struct("<IHBBiIQqqiHHII")
 
@@ -78,7 +78,7 @@ class Shim:
 
     def order(self, action="none", at=0, kinds=LASTING, victim="caller",
               how_long="once", roles=ROLES, flags=(), error=0, clock_step=0,
-              skip_sync=0):
+              skip_sync=0, later=0):
         """Give the orders for the next run and set all counters to nothing."""
         self._forget_log()
         self.map[:PAGE] = bytes(PAGE)
@@ -87,7 +87,7 @@ class Shim:
             VICTIMS.index(victim), HOW_LONG.index(how_long),
             sum(1 << ROLES.index(role) for role in roles),
             sum(FLAGS[flag] for flag in flags), error, at, bits(kinds),
-            clock_step, skip_sync, self.log_size)
+            clock_step, skip_sync, self.log_size, later)
 
     def _forget_log(self):
         used = self.counts()["log_used"] if self._used else 0

@@ -33,6 +33,7 @@ class TinyPop:
         self.drop = {}
         self.put(messages)
         self.poison = {}
+        self.size = len                 # how it counts a message for LIST
         self.asked = []                 # (verb, UID) in the order of arrival
         self.over = threading.Event()   # lets stalled sessions go
 
@@ -149,7 +150,7 @@ class _Session(socketserver.StreamRequestHandler):
         return self._lines("%d %s" % pair for pair in self._listed())
 
     def _list(self, _uid):
-        return self._lines("%d %d" % (number, len(self.tiny.drop[uid]))
+        return self._lines("%d %d" % (number, self.tiny.size(self.tiny.drop[uid]))
                            for number, uid in self._listed())
 
     def _retr(self, uid):
