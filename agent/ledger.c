@@ -233,6 +233,11 @@ static int64_t next_try(unsigned int tries)
 	return clock_wall() + (wait < LONGEST_WAIT ? wait : LONGEST_WAIT);
 }
 
+bool ledger_waits(const struct ledger_entry *entry, int64_t now)
+{
+	return entry->next_try > now && entry->next_try - now <= LONGEST_WAIT;
+}
+
 bool ledger_deferred(struct ledger *l, struct ledger_entry *entry,
 	const char *reason, struct err *err)
 {
@@ -278,10 +283,10 @@ bool ledger_note_inexact(struct ledger *l, struct err *err)
 }
 
 bool ledger_moved(struct ledger *l, struct ledger_entry *entry,
-	const char *uid, size_t len, struct err *err)
+	const char *uid, size_t len, uint64_t listed, struct err *err)
 {
 	struct record r = { .type = RECORD_MOVED, .id = entry->id,
-		.time = clock_wall() };
+		.time = clock_wall(), .listed = listed };
 
 	take_uid(l, &r, uid, len);
 	return record(l, &r, err);

@@ -123,9 +123,14 @@ bool ledger_baseline(struct ledger *ledger, const struct ledger_entry *what,
 /* The server's listed sizes are not exact; see pass_step.c. */
 bool ledger_note_inexact(struct ledger *ledger, struct err *err) MUST_USE;
 bool ledger_sizes_inexact(const struct ledger *ledger);
-/* The server has given a known message another UID. */
+/* The server has given a known message another UID, or counts its size
+ * otherwise. */
 bool ledger_moved(struct ledger *ledger, struct ledger_entry *entry,
-	const char *uid, size_t len, struct err *err) MUST_USE;
+	const char *uid, size_t len, uint64_t listed, struct err *err)
+	MUST_USE;
+/* Is it too early for the next try? A time that is further off than any pause
+ * was noted by a wrong clock and means nothing. */
+bool ledger_waits(const struct ledger_entry *entry, int64_t now);
 bool ledger_void(struct ledger *ledger, struct ledger_entry *entry,
 	struct err *err) MUST_USE;
 bool ledger_deleting(struct ledger *ledger, struct ledger_entry *entry,

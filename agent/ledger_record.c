@@ -55,7 +55,7 @@ static const struct {
 	[RECORD_GONE] = { "gone", "it" },
 	[RECORD_SEEN] = { "seen", "itulchS" },
 	[RECORD_FAILED] = { "failed", "itulkax" },
-	[RECORD_MOVED] = { "moved", "itu" },
+	[RECORD_MOVED] = { "moved", "itul" },
 	[RECORD_INEXACT] = { "inexact", "t" },
 	[RECORD_MARK] = { "mark", "tb" },
 };

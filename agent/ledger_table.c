@@ -125,6 +125,9 @@ static void apply_refusal(struct ledger_entry *e, const struct record *r)
 static void apply_moved(struct ledger *l, struct ledger_entry *e,
 	const struct record *r)
 {
+	e->listed = r->listed;
+	if (e->uid_len == r->uid_len && memcmp(e->uid, r->uid, r->uid_len) == 0)
+		return;
 	unlink_entry(l, e);
 	e->uid = r->uid;
 	e->uid_len = r->uid_len;

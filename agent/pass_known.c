@@ -10,8 +10,8 @@ static bool send_top(void *arg, size_t i, struct err *err)
 	return client_put(pass->client, "TOP", pass_number(pass, i), err);
 }
 
-/* A message turned out to be known: under another UID, or after it had been
- * deleted. */
+/* A message turned out to be known: under another UID, of another size, or
+ * after it had been deleted. */
 bool pass_note_known(struct pass *pass, struct plan_message *m,
 	struct err *err)
 {
@@ -20,8 +20,9 @@ bool pass_note_known(struct pass *pass, struct plan_message *m,
 	/* What is to be deleted may yet break the session once more. */
 	if (m->action != PLAN_DELETE)
 		pass_forgive(pass, m);
-	if (m->moved && !ledger_moved(pass->ledger, m->entry, m->listed->uid,
-		m->listed->uid_len, err))
+	if ((m->moved || m->entry->listed != m->listed->size)
+	    && !ledger_moved(pass->ledger, m->entry, m->listed->uid,
+		    m->listed->uid_len, m->listed->size, err))
 		return false;
 	m->moved = false;
 	/* It stays on the server, so it must stay in the ledger. */

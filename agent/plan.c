@@ -69,7 +69,7 @@ static void fetch(const struct plan *plan, struct plan_message *m)
 	m->failed = earlier_failure(plan, m->listed);
 	if (limit != 0 && m->listed->size > limit)
 		m->action = PLAN_SKIP;
-	else if (m->failed != NULL && m->failed->next_try > plan->now)
+	else if (m->failed != NULL && ledger_waits(m->failed, plan->now))
 		m->action = PLAN_WAIT;
 	else
 		m->action = PLAN_FETCH;
@@ -97,7 +97,7 @@ static void decide(const struct plan *plan, struct plan_message *m)
 	    || e->uid_len == 0 || plan_due(plan->account, e, plan->now)) {
 		m->failed = earlier_failure(plan, m->listed);
 		m->action = m->failed != NULL
-			&& m->failed->next_try > plan->now
+			&& ledger_waits(m->failed, plan->now)
 			? PLAN_WAIT : PLAN_CHECK;
 		return;
 	}

@@ -17,7 +17,7 @@ static bool open_intent(const struct ledger_entry *e)
 
 static bool due(const struct ledger_entry *e)
 {
-	return open_intent(e) && e->next_try <= clock_wall();
+	return open_intent(e) && !ledger_waits(e, clock_wall());
 }
 
 static void load_slot(struct batch_slot *slot, struct ledger_entry *e)

@@ -2,20 +2,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Network faults and answers that are wrong: the next fetch delivers all.
 
-    netfault.py [--soak] [--seed N] [--only WORD] [PLACE...]
+    netfault.py [--soak] [--seed N] [--only WORD]
 
 The stream from the server is cut, reset, stalled or spoilt at every byte, and
 every answer doubled, early, out of order, cut or dripped. Every run ends
 within the deadline of its state, one second more or less.
 """
 
-import argparse
 import random
-import sys
 
-from rig import crew, network, report, tools
+from rig import cli, network, tools
 
-SEED = 20260101
 # Most runs that cost time wait for a deadline, so there may be more of them
 # at once than there are processors.
 AT_ONCE = 8
@@ -95,31 +92,14 @@ def _length(tls):
     return network.stream_length(SCENE, tls)
 
 
-def main():
-    """Do as told."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("place", nargs="*")
-    parser.add_argument("--soak", action="store_true")
-    parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--only", default="")
-    options = parser.parse_args()
-    out = report.Report("network faults")
-    try:
-        tools.need("WANPROXY", "tests/tools/wanproxy")
-        with crew.Crew(AT_ONCE, network=True) as gang:
-            for verdict in gang.map(network.play_fault,
-                                    [network.Fault.parse(t) for t in options.place]):
-                out.judge(str(verdict.place), [verdict])
-                out.show(verdict)
-            for title, faults in groups(options, gang) if not options.place else ():
-                if options.only in title:
-                    out.judge(title, gang.map(network.play_fault, faults))
-    except tools.Missing as missing:
-        print("1..0 # SKIP %s" % missing)
-        return 0
-    return out.end()
+def sweep(gang, options, out):
+    """All of them."""
+    tools.need("WANPROXY", "tests/tools/wanproxy")
+    for title, faults in groups(options, gang):
+        if options.only in title:
+            out.judge(title, gang.map(network.play_fault, faults))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    cli.run("network faults", sweep, cli.parser(__doc__).parse_args(), size=AT_ONCE,
+            network=True)

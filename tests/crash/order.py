@@ -8,10 +8,7 @@ The calls of every scenario's fetches are logged; rig/order.py says what must
 stand in which order.
 """
 
-import argparse
-import sys
-
-from rig import crew, oracle, order, outage, play, report, scenario, tools, world
+from rig import cli, crew, oracle, order, outage, play, scenario, world
 
 
 def follow(name, orders=None):
@@ -45,23 +42,12 @@ def _fetch(verdict, w, scene, checker, orders):
     checker.check(events)
 
 
-def main():
-    """Check every scenario."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="")
-    options = parser.parse_args()
-    out = report.Report("order")
-    try:
-        with crew.Crew() as gang:
-            names = [n for n in scenario.SWEPT if gang.knows(n) and options.only in n]
-            for name, verdict in zip(names, gang.map(follow, names)):
-                out.judge("order in %s" % name, [verdict])
-    except tools.Missing as missing:
-        print("1..0 # SKIP %s" % missing)
-        return 0
-    return out.end()
+def sweep(gang, options, out):
+    """All scenarios."""
+    names = cli.names(gang, options)
+    for name, verdict in zip(names, gang.map(follow, names)):
+        out.judge("order: %s" % name, [verdict])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    cli.run("order", sweep, cli.parser(__doc__).parse_args())

@@ -15,8 +15,9 @@
  * log. shimctl.py writes the orders into it and reads the log; the layouts
  * here and there must agree (SHIM_VERSION).
  *
- * shim.c has the wrappers, shim_core.c the counter, the victims and the log,
- * shim_plant.c the planted faults that the tests of the tests need.
+ * shim.c and shim_calls.c have the wrappers, shim_core.c the counter, the
+ * victims and the log, shim_plant.c the planted faults that the tests of the
+ * tests need.
  */
 
 #define SHIM_MAGIC 0x50524348u
@@ -107,6 +108,11 @@ struct call {
 	const void *data;
 	bool skipped;
 };
+
+/* What the program calls in place of the C library. */
+#define EXPORT __attribute__((visibility("default")))
+/* Fail, or do it; then the end. */
+#define DO(call, real) shim_end(&(call), shim_fails(&(call)) ? -1 : (real))
 
 extern struct control *shim_control;
 extern enum role shim_role;

@@ -210,7 +210,7 @@ static void test_failed(void)
 	tap_ok(e->state == LEDGER_BASELINE && e->listed == 5
 		&& !identity_same(&e->identity, &what.identity),
 		"a baseline is kept, and is the same as nothing");
-	tap_ok(ledger_moved(l, e, "\xff new", 5, &err)
+	tap_ok(ledger_moved(l, e, "\xff new", 5, 6, &err)
 		&& ledger_find(l, "\xff new", 5, NULL) == e
 		&& ledger_find(l, "u", 1, NULL) == ledger_at(l, 0)
 		&& ledger_find(l, "u", 1, ledger_at(l, 0)) == NULL,

@@ -57,7 +57,7 @@ static const struct record records[] = {
 		.identity = content_only, .state = LEDGER_DELIVERED },
 	{ .type = RECORD_FAILED, .id = 7, .time = 9, .listed = 5, .tries = 1,
 		.next_try = 300 },
-	{ .type = RECORD_MOVED, .id = 7, .time = 9 },
+	{ .type = RECORD_MOVED, .id = 7, .time = 9, .listed = 3 },
 	{ .type = RECORD_INEXACT, .time = 9 },
 	{ .type = RECORD_MARK, .time = 9, .before = UINT32_MAX },
 };

@@ -5,7 +5,7 @@ import os
 import random
 from dataclasses import dataclass
 
-from . import crew, fsmodel, oracle, play, scenario, shimctl, wire
+from . import crew, fsmodel, fsstate, oracle, play, scenario, shimctl, wire
 
 # How much of what was not flushed is on the disk: names, contents. The first
 # four are tried at every moment, the fifth as often as is wanted.
@@ -66,7 +66,7 @@ def matters(event):
 def moments(w, scene, base, events, model, two):
     """At each call that matters: its place in the log, the disk, the server."""
     disk = fsmodel.Disk(w.home, base, model, two)
-    server = wire.Wire(scene.texts if not isinstance(base, fsmodel.State) else base.served)
+    server = wire.Wire(scene.texts if not isinstance(base, fsstate.State) else base.served)
     for event in events:
         disk.apply(event)
         server.apply(event)

@@ -85,8 +85,8 @@ def _compile(target, sources, *options):
 def shim(folder):
     """The shim: that of the build, or one made here."""
     return _find("CRASH_SHIM", "tests/crash/shim.so") or _compile(
-        folder + "/shim.so", ["shim.c", "shim_core.c", "shim_plant.c"],
-        "-fPIC", "-shared")
+        folder + "/shim.so", ["shim.c", "shim_calls.c", "shim_core.c", "shim_plant.c"],
+        "-fPIC", "-shared", "-fvisibility=hidden")
 
 
 def mda(folder):
