@@ -24,11 +24,6 @@ struct dest_lock {
 	int fd;
 };
 
-struct owner {
-	long pid;
-	char host[65], tag[33];
-};
-
 static void host_name(char *out, size_t cap)
 {
 	if (gethostname(out, cap) < 0)
@@ -36,16 +31,18 @@ static void host_name(char *out, size_t cap)
 	out[cap - 1] = '\0';
 }
 
-static bool write_owner(const char *path, const char *tag, struct err *err)
+/* "PID:HOST" is what Dovecot writes and reads: it takes away at once the lock
+ * of a process that is dead. */
+static bool write_owner(const char *path, struct err *err)
 {
-	char host[64], text[160];
+	char host[64], text[96];
 	int fd, n;
 	bool ok;
 
 	host_name(host, sizeof(host));
-	n = snprintf(text, sizeof(text), "%ld %s %s\n", (long)getpid(), host,
-		tag);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+	n = snprintf(text, sizeof(text), "%ld:%s\n", (long)getpid(), host);
+	unlink(path);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 		0644);
 	if (fd < 0)
 		return err_sys(err, errno, "cannot make %s", path);
@@ -56,46 +53,44 @@ static bool write_owner(const char *path, const char *tag, struct err *err)
 	return ok;
 }
 
-/* Other programs write their pid, 0 or nothing. */
-static void read_owner(int fd, struct owner *owner)
+/* Does it say that its owner was a process of this host, and is that dead?
+ * Other programs write their pid alone, 0 or nothing. */
+static bool owner_is_dead(int fd)
 {
-	char text[160] = "";
-
-	memset(owner, 0, sizeof(*owner));
-	if (pread(fd, text, sizeof(text) - 1, 0) > 0)
-		sscanf(text, "%ld %64s %32s", &owner->pid, owner->host,
-			owner->tag);
-}
-
-/* Ours from a pass that was killed; another postrider's on this host whose
- * process is dead; anybody's that is five minutes old. */
-static bool is_stale(const struct owner *owner, const char *tag, time_t made)
-{
-	char host[64];
+	char text[160] = "", owner_host[65] = "", host[64];
+	long pid = 0;
 
 	host_name(host, sizeof(host));
-	if (strcmp(owner->tag, tag) == 0)
-		return true;
-	if (owner->tag[0] != '\0' && strcmp(owner->host, host) == 0
-	    && owner->pid > 1 && kill((pid_t)owner->pid, 0) < 0
-	    && errno == ESRCH)
-		return true;
-	return clock_wall() - made > LIMIT_DOTLOCK_STALE_S;
+	return pread(fd, text, sizeof(text) - 1, 0) > 0
+		&& sscanf(text, "%ld:%64s", &pid, owner_host) == 2 && pid > 1
+		&& strcmp(owner_host, host) == 0
+		&& kill((pid_t)pid, 0) < 0 && errno == ESRCH;
 }
 
-/* The mbox is protected by fcntl as well, so a race between two processes
- * that both break a lock costs nothing. */
-static void break_if_stale(const char *path, const char *tag)
+/* Is it the file that our account's passes link into place? */
+static bool is_ours(const struct stat *lock, const char *temporary)
 {
-	struct owner owner;
+	struct stat st;
+
+	return lstat(temporary, &st) == 0 && st.st_dev == lock->st_dev
+		&& st.st_ino == lock->st_ino;
+}
+
+/* A dotlock is stale if it is our account's, left by a pass that was killed;
+ * if the process that it names is dead; or after five minutes. The mbox is
+ * protected by fcntl as well, so a race between two processes that both break
+ * one costs nothing. */
+static void break_if_stale(const char *path, const char *temporary)
+{
 	struct stat st, now;
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0)
 		return;
-	read_owner(fd, &owner);
-	if (fstat(fd, &st) == 0 && stat(path, &now) == 0
-	    && st.st_ino == now.st_ino && is_stale(&owner, tag, st.st_mtime)) {
+	if (fstat(fd, &st) == 0 && (is_ours(&st, temporary)
+		|| owner_is_dead(fd)
+		|| clock_wall() - st.st_mtime > LIMIT_DOTLOCK_STALE_S)
+	    && lstat(path, &now) == 0 && st.st_ino == now.st_ino) {
 		log_info("removing the stale lock %s", path);
 		unlink(path);
 	}
@@ -104,12 +99,12 @@ static void break_if_stale(const char *path, const char *tag)
 
 void lock_clean(const char *path, const char *tag)
 {
-	char name[PATH_MAX];
+	char name[PATH_MAX], temporary[PATH_MAX];
 
-	snprintf(name, sizeof(name), "%s.lock.%s", path, tag);
-	unlink(name);
+	snprintf(temporary, sizeof(temporary), "%s.lock.%s", path, tag);
 	snprintf(name, sizeof(name), "%s.lock", path);
-	break_if_stale(name, tag);
+	break_if_stale(name, temporary);
+	unlink(temporary);
 }
 
 /* File systems without hard links get the lock in two steps. */
@@ -129,14 +124,14 @@ static bool link_or_create(const struct dest_lock *lock)
 	return true;
 }
 
-static bool wait_for_dotlock(struct dest_lock *lock, const char *tag,
-	clock_ms deadline, struct err *err)
+static bool wait_for_dotlock(struct dest_lock *lock, clock_ms deadline,
+	struct err *err)
 {
 	while (!link_or_create(lock)) {
 		if (errno != EEXIST)
 			return err_sys(err, errno, "cannot make %s",
 				lock->dotlock);
-		break_if_stale(lock->dotlock, tag);
+		break_if_stale(lock->dotlock, "");
 		if (clock_left(deadline) == 0)
 			return err_set(err, ERR_RETRY,
 				"another program keeps the lock %s", lock->dotlock);
@@ -146,12 +141,10 @@ static bool wait_for_dotlock(struct dest_lock *lock, const char *tag,
 	return true;
 }
 
-static bool take_dotlock(struct dest_lock *lock, const char *tag,
-	clock_ms deadline, struct err *err)
+static bool take_dotlock(struct dest_lock *lock, clock_ms deadline,
+	struct err *err)
 {
-	bool ok;
-
-	if (!write_owner(lock->temporary, tag, err)) {
+	if (!write_owner(lock->temporary, err)) {
 		if (err->sys != EACCES && err->sys != EROFS
 		    && err->sys != EPERM)
 			return false;
@@ -161,9 +154,10 @@ static bool take_dotlock(struct dest_lock *lock, const char *tag,
 		err_clear(err);
 		return true;
 	}
-	ok = wait_for_dotlock(lock, tag, deadline, err);
+	if (wait_for_dotlock(lock, deadline, err))
+		return true;
 	unlink(lock->temporary);
-	return ok;
+	return false;
 }
 
 /* Without waiting; false without an error if another program has it. */
@@ -220,8 +214,12 @@ static void let_go(struct dest_lock *lock)
 	if (lock->fd >= 0)
 		close(lock->fd);
 	lock->fd = -1;
-	if (lock->has_dotlock && unlink(lock->dotlock) < 0)
+	if (!lock->has_dotlock)
+		return;
+	if (unlink(lock->dotlock) < 0)
 		log_warn("cannot remove %s: %s", lock->dotlock, strerror(errno));
+	/* Last: as long as it is there, the lock is known to be ours. */
+	unlink(lock->temporary);
 	lock->has_dotlock = false;
 }
 
@@ -243,14 +241,14 @@ static bool take_file(struct dest_lock *lock, const char *path,
 /* Some programs take the two locks in the other order. So neither is held
  * while we wait for the other. */
 static bool take_both(struct dest_lock *lock, const char *path,
-	const char *tag, bool *created_r, struct err *err)
+	bool *created_r, struct err *err)
 {
 	clock_ms deadline = clock_after(LIMIT_MBOX_LOCK_MS);
 	bool again;
 
 	for (;;) {
 		again = false;
-		if (!take_dotlock(lock, tag, deadline, err))
+		if (!take_dotlock(lock, deadline, err))
 			return false;
 		if (take_file(lock, path, created_r, &again, err))
 			return true;
@@ -279,7 +277,7 @@ struct dest_lock *lock_mbox(const char *path, const char *tag,
 		return NULL;
 	}
 	snprintf(lock->dotlock, sizeof(lock->dotlock), "%s.lock", path);
-	if (take_both(lock, path, tag, created_r, err))
+	if (take_both(lock, path, created_r, err))
 		return lock;
 	lock_release(lock);
 	return NULL;

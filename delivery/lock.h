@@ -13,15 +13,15 @@
  * file is compared with its name, since a reader may have replaced it while
  * we waited. Neither lock is held while we wait for the other.
  *
- * The dotlock is written under another name and linked into place, so it
- * always says whose it is: "PID HOST TAG".
+ * The dotlock is written as PATH.lock.TAG and linked into place, so it always
+ * says whose it is: "PID:HOST", and, by the other name, which account's.
  */
 
 struct dest_lock;
 
 /* Opens (and makes, 0600) the mbox and locks it, waiting at most
- * LIMIT_MBOX_LOCK_MS. `tag` (struct dest_env) goes into the dotlock, so that
- * one left behind by a pass that was killed is known again. ERR_RETRY when
+ * LIMIT_MBOX_LOCK_MS. `tag` (struct dest_env) makes one that is left behind by
+ * a pass that was killed known again. ERR_RETRY when
  * another program keeps it; ERR_CONFIG when it is no regular file, a symbolic
  * link, or has a second name. *created_r tells whether the file is new. */
 struct dest_lock *lock_mbox(const char *path, const char *tag,

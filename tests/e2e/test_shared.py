@@ -538,7 +538,10 @@ def rewritten_between(_env):
                 if result.status == 0:
                     break
                 crashes += 1
-                if os.path.exists(shared.path):
+                # A dead man's dotlock: others take it away when it is old enough.
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(shared.path + ".lock")
+                if os.path.exists(shared.path) and os.path.getsize(shared.path):
                     person = Mailbox(shared)
                     person.flag_all()
                     person.imap.logout()

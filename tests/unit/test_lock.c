@@ -141,13 +141,10 @@ static const struct left {
 	int age;			/* seconds */
 	bool goes;
 } lefts[] = {
-	{ "ours, dead", "%P %H " TAG, 0, true },
-	{ "ours, its number used again", "%L %H " TAG "\n", 0, true },
-	{ "ours, of a host since renamed", "%P other.example " TAG, 0, true },
-	{ "another account's, dead", "%P %H ffff", 0, true },
-	{ "another account's, alive", "%L %H ffff", 0, false },
-	{ "another account's, of another host", "%P other.example ffff", 0,
-		false },
+	{ "of a dead process of this host", "%P:%H", 0, true },
+	{ "the same, with a line end", "%P:%H\n", 0, true },
+	{ "of a living process", "%L:%H", 0, false },
+	{ "of a process of another host", "%P:other.example", 0, false },
 	{ "another program's, dead", "%P", 0, false },
 	{ "another program's, dead, with its host", "%P %H", 0, false },
 	{ "another program's, old", "%P", LIMIT_DOTLOCK_STALE_S + 60, true },
@@ -159,8 +156,8 @@ static const struct left {
 	{ "empty", "", 0, false },
 	{ "empty, old", "", 3600, true },
 	{ "0", "0", 0, false },
-	{ "a tag that begins as ours does", "%L %H " TAG "0", 0, false },
-	{ "a negative number", "-%P %H ffff", 0, false },
+	{ "a host that begins as ours does", "%P:%Hx", 0, false },
+	{ "a negative number", "-%P:%H", 0, false },
 	{ "text", "locked", 0, false },
 };
 #define LEFTS (sizeof(lefts) / sizeof(lefts[0]))
@@ -249,19 +246,22 @@ static void test_left(void)
 /* What opening the mbox sweeps away: dotlocks of ours, no other. */
 static void test_clean(void)
 {
-	const struct left other = { "", "%L %H ffff", 60, false };
-	const struct left ours = { "", "%L %H " TAG, 0, true };
+	const struct left alive = { "", "%L:%H\n", 0, false };
 
-	leave(&ours, "box.lock");
-	scratch_write("box.lock." TAG, "x", 1);
+	/* The number may be used again by now: the other name tells. */
+	leave(&alive, "box.lock." TAG);
+	if (link(scratch_path("box.lock." TAG), scratch_path("box.lock")) < 0)
+		abort();
 	lock_clean(box, TAG);
 	tap_ok(!scratch_exists("box.lock") && !scratch_exists("box.lock." TAG),
 		"our dotlock is cleaned away");
-	leave(&other, "box.lock");
+	leave(&alive, "box.lock");
+	leave(&alive, "box.lock." TAG);
 	scratch_write("box.lock.ffff", "x", 1);
 	lock_clean(box, TAG);
-	tap_ok(scratch_exists("box.lock") && scratch_exists("box.lock.ffff"),
-		"another account's is not");
+	tap_ok(scratch_exists("box.lock") && scratch_exists("box.lock.ffff")
+		&& !scratch_exists("box.lock." TAG),
+		"another one is not");
 	unlink(scratch_path("box.lock"));
 	lock_clean(box, TAG);
 	tap_ok(!scratch_exists("box.lock"), "nor what is not there");
