@@ -93,24 +93,58 @@ bool mbox_is_ours(int fd, const char *path, const struct item *item,
 	return true;
 }
 
-/* Is the message that begins at `at` whole? Its last bytes must come before
- * the next message begins: the footer of a mailing list ends others too. */
+/* Where the body of the staged message begins; its end if it has none. */
+static bool body_offset(const struct finder *f, uint64_t *at_r,
+	struct err *err)
+{
+	const struct finder staged = { f->item->fd, f->item->name, f->item,
+		f->item->stored };
+	bool there;
+
+	if (!search(&staged, "\n\n", 2, 0, at_r, &there, err))
+		return false;
+	*at_r = there ? *at_r + 2 : f->item->stored;
+	return true;
+}
+
+/* Do the bytes before `end` in the file equal the last ones of the staged
+ * message? Not those of its header: readers add lines there. */
+static bool ends_alike(const struct finder *f, uint64_t end, bool *yes_r,
+	struct err *err)
+{
+	char ours[TAIL], theirs[TAIL];
+	uint64_t stored = f->item->stored, body;
+	size_t len, got, there;
+
+	if (!body_offset(f, &body, err))
+		return false;
+	len = stored - body < TAIL ? (size_t)(stored - body) : TAIL;
+	*yes_r = false;
+	if (len > end)
+		return true;
+	if (!fsx_pread(f->item->fd, ours, len, stored - len, &got,
+		f->item->name, err)
+	    || !fsx_pread(f->mbox, theirs, len, end - len, &there, f->path,
+		    err))
+		return false;
+	*yes_r = got == there && memcmp(ours, theirs, got) == 0;
+	return true;
+}
+
+/* Is the message that begins at `at` whole? It ends where the next one begins,
+ * or with the file. */
 static bool whole_at(const struct finder *f, uint64_t at, bool *yes_r,
 	struct err *err)
 {
-	char tail[TAIL];
-	uint64_t stored = f->item->stored, next = 0, end = 0, common;
-	bool another, tailed, zero;
-	size_t len;
+	uint64_t stored = f->item->stored, end = 0, common;
+	bool another, zero;
 
-	if (!fsx_pread(f->item->fd, tail, TAIL, stored < TAIL ? 0
-		: stored - TAIL, &len, f->item->name, err)
-	    || !search(f, "\n\nFrom ", 7, at, &next, &another, err)
-	    || !search(f, tail, len, at, &end, &tailed, err))
+	if (!search(f, "\n\nFrom ", 7, at, &end, &another, err))
 		return false;
-	/* The tail holds the blank line that `next` begins with. */
-	*yes_r = tailed && (!another || end + len <= next + 2);
-	if (!*yes_r || end + len - at != stored)
+	end = another ? end + 2 : f->size;
+	if (!ends_alike(f, end, yes_r, err))
+		return false;
+	if (!*yes_r || end - at > stored)
 		return true;
 	/* Nothing was added, so nothing may differ. */
 	if (!common_prefix(f, at, &common, &zero, err))

@@ -54,7 +54,10 @@ class Crew:
         file; one that refuses to delete; and for network faults one with TLS.
         Give their ports."""
         own = "%s/w%d" % (self.folder, number)
-        os.makedirs(own + "/drop")
+        users = []
+        for _account, user in world.ACCOUNTS:
+            os.makedirs(own + "/" + user)
+            users += ["--user", "%s:secret:%s/%s" % (user, own, user)]
         with open(own + "/rules", "w", encoding="utf-8"):
             pass
         kinds = [("--tls", "none", "--script", own + "/rules"),
@@ -63,7 +66,7 @@ class Crew:
                   "--ca-out", self.folder + "/ca.pem")]
         ports = [None] * len(kinds)
         for index, options in enumerate(kinds[:len(kinds) if self.network else 2]):
-            process, ports[index] = tools.popd(own + "/drop", *options)
+            process, ports[index] = tools.popd(*users, *options)
             self.servers.append(process)
         return ports
 

@@ -2,8 +2,8 @@
 """What may be found at the end, and what may not.
 
 The rules, in order of weight: no message is lost; none is torn; none is
-there twice (from a program: once more a crash, and marked as another
-attempt); the server holds what was agreed; no litter is left.
+there twice (from a program: once more an account and crash, and marked as
+another attempt); the server holds what was agreed; no litter is left.
 """
 
 import os
@@ -125,8 +125,8 @@ def look(w, scenario, foreign=()):
 
 def litter(w, scenario):
     """Files that should not be there when nothing is under way."""
-    state = "state/" + world.ACCOUNT
-    files = ["%s/stage/%s" % (state, n) for n in names(w.path(state + "/stage"))]
+    stages = ["state/%s/stage/" % account for account, _user in world.ACCOUNTS]
+    files = [stage + n for stage in stages for n in names(w.path(stage))]
     if scenario.kind == "maildir":
         files += ["mail/tmp/" + n for n in names(w.path("mail/tmp"))]
     if scenario.kind == "mbox":
@@ -169,7 +169,7 @@ def judge(w, scenario, crashes=1, taken=(), foreign=()):
         else:
             extra += len(labels) - 1
             wrong["doubled"] += _doubled(scenario, serial, labels, crashes)
-    if extra > crashes and not wrong["doubled"]:
+    if extra > crashes * scenario.accounts and not wrong["doubled"]:
         wrong["doubled"].append("%d copies too many after %d crashes" % (extra, crashes))
     for serial in foreign:
         if len(found.copies[serial]) != 1:
@@ -201,9 +201,8 @@ def judge_moment(w, scenario, taken=()):
 def picture(w):
     """Names and sizes of all files but the state's own, to see changes."""
     files = []
-    for folder, names, plain in os.walk(w.home):
-        if folder.endswith("/state/" + world.ACCOUNT):
-            names[:] = ["stage"] if "stage" in names else []
+    for folder, _inner, plain in os.walk(w.home):
+        if os.path.dirname(folder) == w.home + "/state":
             plain = []
         files += [(folder, n, os.lstat(folder + "/" + n).st_size) for n in plain]
-    return sorted(files), w.held_names()
+    return sorted(files), w.held_paths()

@@ -44,17 +44,19 @@ def _serial(data):
 
 def behind_failure(events):
     """Complaints: DELE behind a flush that failed, or QUIT although something
-    was retrieved that may not be on the disk."""
-    failed = None
-    retrieved = False
+    was retrieved that may not be on the disk; in each process by itself."""
+    failed, retrieved = {}, set()
     for event in events:
-        # What a program of the user could not flush, it says when it ends.
-        if event.kind in shimctl.SYNCS and not event.ok and event.role != "mda":
-            failed = failed or event
-        if event.kind == "send":
-            retrieved = retrieved or b"RETR" in event.data
-            if failed and (b"DELE" in event.data or retrieved and b"QUIT" in event.data):
-                yield "%r behind a %s of %s that failed" % (event.data, failed.kind, failed.path)
+        if event.kind in shimctl.SYNCS and not event.ok:
+            failed.setdefault(event.pid, event)
+        if event.kind != "send":
+            continue
+        if b"RETR" in event.data:
+            retrieved.add(event.pid)
+        flush = failed.get(event.pid)
+        if flush and (b"DELE" in event.data
+                      or event.pid in retrieved and b"QUIT" in event.data):
+            yield "%r behind a %s of %s that failed" % (event.data, flush.kind, flush.path)
 
 
 class Checker:

@@ -27,6 +27,7 @@ class Scenario:
     old: int = 0                    # messages that an earlier fetch has kept
     clock_step: int = 0
     history: bool = False           # the ledger is full of it
+    accounts: int = 1               # that share the messages and the destination
     mda_args: str = ""              # for the test's own MDA
     mda: bool = False               # the shim reaches the MDA, too
     torn_end: bool = False          # the mbox holds mail that lacks its blank line
@@ -55,6 +56,7 @@ class Scenario:
 
     def begin(self, w):
         """Lead a world to the moment before the very first fetch."""
+        w.accounts = self.accounts
         w.clear()
         _files_of_mda(self, w)
         if self.torn_end:
@@ -74,6 +76,7 @@ class Scenario:
 
     def start(self, w, before):
         """The same, from the snapshot of a world that was prepared."""
+        w.accounts = self.accounts
         w.restore(before)
         w.serve(self.texts)
 
@@ -143,6 +146,8 @@ def _all():
     yield Scenario("pipe-refuse", "pipe", False, count=2, mda_args=", refuse, '1'")
     yield Scenario("pipe-shim", "pipe", False, count=2, mda=True)
     yield Scenario("procmail-shim", "procmail", False, count=2, mda=True)
+    for kind in ("maildir", "mbox", "pipe"):
+        yield Scenario(kind + "-shared", kind, False, count=6, accounts=2)
     yield Scenario("maildir-two-batches", "maildir", False, count=66, size=600)
     yield Scenario("mbox-two-batches", "mbox", False, count=66, size=600)
 

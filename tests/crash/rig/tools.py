@@ -115,7 +115,6 @@ def server(arguments):
     return process, int(found.group(1))
 
 
-def popd(maildrop, *options):
-    """A POP3 server for one maildrop, of user jane."""
-    return server([need("POPD", "tests/server/popd"), "--lock-wait", "5000",
-                   "--user", "jane:secret:" + maildrop, *options])
+def popd(*options):
+    """A POP3 server."""
+    return server([need("POPD", "tests/server/popd"), "--lock-wait", "5000", *options])

@@ -15,16 +15,19 @@ from dataclasses import dataclass
 from . import corpus, shimctl, tools
 
 PATIENCE = float(os.environ.get("CRASH_PATIENCE", "20"))     # seconds; a longer run is stuck
-ACCOUNT = "box"
+# Accounts, and the users they are on the server.
+ACCOUNTS = (("box", "jane"), ("second", "joan"))
 
 _CONFIG = """\
 state: %(home)s/state
 accounts:
-  box:
+"""
+_ACCOUNT = """\
+  %(account)s:
     host: 127.0.0.1
     port: %(port)d
     %(security)s
-    user: jane
+    user: %(user)s
     password: secret
     keep: %(keep)s
     deliver: %(deliver)s
@@ -73,11 +76,12 @@ class World:
     def __init__(self, folder, port, programs):
         self.folder, self.port, self.programs = folder, port, programs
         self.home = folder + "/home"
-        self.drop = folder + "/drop"
+        self.drops = [folder + "/" + user for _account, user in ACCOUNTS]
+        self.accounts = 1
         self.source = folder + "/source"
         self.config = folder + "/config.yaml"
         self.error_file = folder + "/errors"
-        for path in (self.home, self.drop, self.source):
+        for path in (self.home, *self.drops, self.source):
             os.makedirs(path, exist_ok=True)
         self.shim = shimctl.Shim(folder + "/control", programs["shim"])
         self.env = {"HOME": self.home, "PATH": os.environ.get("PATH", ""),
@@ -96,49 +100,54 @@ class World:
     def configure(self, scenario, keep=None, port=None, ca=None, more=""):
         """Write the configuration of a scenario; with CA, for TLS."""
         keep = scenario.keep if keep is None else keep
-        text = _CONFIG % {
-            "home": self.home, "port": port or self.port, "more": more,
+        keys = {
+            "port": port or self.port, "more": more,
             "security": "tls: implicit\n    ca_file: " + ca if ca else _PLAIN,
             "keep": {True: "true", False: "false"}.get(keep, keep),
             "deliver": scenario.deliver(self)}
+        text = _CONFIG % {"home": self.home} + "".join(
+            _ACCOUNT % dict(keys, account=account, user=user)
+            for account, user in ACCOUNTS[:scenario.accounts])
         with open(self.config, "w", encoding="utf-8") as file:
             os.fchmod(file.fileno(), 0o600)
             file.write(text)
 
     def clear(self):
-        """An empty home and an empty maildrop."""
+        """An empty home and empty maildrops."""
         shutil.rmtree(self.home)
         os.mkdir(self.home, 0o700)
         self.serve({})
 
     def serve(self, texts):
-        """Make the maildrop hold these messages: serial number to text."""
-        wanted = {corpus.name(serial): serial for serial in texts}
-        for name in self.held_names():
-            if name not in wanted:
-                os.unlink(self.drop + "/" + name)
-        for name, serial in wanted.items():
-            self._link(name, texts[serial])
+        """Make the maildrops hold these messages, serial number to text, in
+        turn if there are several accounts."""
+        wanted = {self.drops[serial % self.accounts] + "/" + corpus.name(serial): serial
+                  for serial in texts}
+        for path in self.held_paths():
+            if path not in wanted:
+                os.unlink(path)
+        for path, serial in wanted.items():
+            self._link(path, texts[serial])
 
-    def _link(self, name, text):
-        key = (name, len(text))
-        source = "%s/%s.%d" % (self.source, *key)
-        if key not in self.texts:
+    def _link(self, path, text):
+        source = "%s/%s.%d" % (self.source, os.path.basename(path), len(text))
+        if source not in self.texts:
             with open(source, "wb") as file:
                 file.write(text)
-            self.texts[key] = text
+            self.texts[source] = text
         try:
-            os.link(source, self.drop + "/" + name)
+            os.link(source, path)
         except FileExistsError:
             pass
 
-    def held_names(self):
+    def held_paths(self):
         """The messages on the server."""
-        return sorted(e for e in os.listdir(self.drop) if e[0] != ".")
+        return sorted(drop + "/" + name for drop in self.drops
+                      for name in os.listdir(drop) if name[0] != ".")
 
     def held(self):
         """Their serial numbers."""
-        return {int(name[1:]) for name in self.held_names()}
+        return {int(os.path.basename(path)[1:]) for path in self.held_paths()}
 
     def restore(self, snapshot):
         """Set up a home that was taken down."""

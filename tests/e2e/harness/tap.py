@@ -22,9 +22,13 @@ class Skip(Exception):
     """Raised by a case (or the fixture) that cannot run here, with the reason."""
 
 
-def case(title):
-    """Register the function below as one test case called TITLE."""
+def case(title, known=None):
+    """Register the function below as one test case called TITLE.
+
+    KNOWN says why it fails and is let fail: a limit that README admits.
+    """
     def register(function):
+        function.known = known
         CASES.append((title, function))
         return function
     return register
@@ -80,9 +84,11 @@ def _run_case(number, title, function, env):
     except Exception:
         word, reason = "not ok", ""
         diag(traceback.format_exc())
+    if word == "not ok" and function.known:
+        reason = " # TODO %s" % function.known
     print("%s %d - %s%s" % (word, number, title, reason), flush=True)
     diag("%.1f s" % (time.monotonic() - start))
-    return word == "ok"
+    return word == "ok" or bool(function.known)
 
 
 def _place(error):
