@@ -87,9 +87,24 @@ static bool quit(struct pass *pass, struct err *err)
 	return note_vanished(pass, err) && ledger_flush(pass->ledger, err);
 }
 
-/* A login whose result is lost costs nothing if nothing was to be deleted. */
+/* Without UIDs the server's LAST is all that tells old from new, and QUIT moves
+ * it on, over what could not be fetched as well. */
+static bool would_forget(const struct pass *pass)
+{
+	const struct chan_counts *c = pass->counts;
+
+	return !pass->listing.has_uids
+		&& pass->account->keep.kind != KEEP_NEVER
+		&& c->failed + c->later + c->waiting + pass->no_room != 0;
+}
+
+/* A QUIT whose answer is lost costs nothing if nothing was to be deleted. */
 bool pass_quit(struct pass *pass, struct err *err)
 {
+	if (would_forget(pass)) {
+		log_info("leaving without QUIT, as not all messages could be fetched");
+		return true;
+	}
 	if (quit(pass, err))
 		return true;
 	if (pass->work_count == 0 && !pass->no_quit

@@ -154,7 +154,6 @@ static bool empty(struct pass *pass, struct plan_message *m, struct err *err)
 	return not_handed_over(pass, m, &why, err);
 }
 
-
 static void drop(struct pass *pass, struct batch_slot *slot)
 {
 	struct err err = ERR_INIT;

@@ -117,6 +117,16 @@ def no_uidl_last(_env):
         here_once(one, wire.digests(messages[:6]))
 
 
+@tap.case("without UIDL but with LAST, a message that is refused once comes the next time")
+def no_uidl_refused(_env):
+    options = ["--without", "uidl", "--with", "last"]
+    with fetching('on RETR #1 err "busy disk"', keep=True, options=options) as (one, server):
+        one.expect(75, "fetch")
+        one.fetch_ok()
+        here_once(one, wire.digests(MESSAGES))
+        tap.equal(len(server.held()), len(MESSAGES), "left on the server")
+
+
 POOR = (["--without", "pipelining", "--strict-lockstep"], ["--without", "capa"],
         ["--without", "top"], ["--without", "sasl"], ["--without", "user"],
         ["--without", "resp-codes,tickets"], ["--with", "last"],
