@@ -33,6 +33,7 @@ class Verdict:
 
 
 def note(verdict, what, run):
+    """Keep what a run came to, and complain of one that was stuck or crashed."""
     verdict.runs.append((what, run.status, run.errors))
     verdict.seconds += run.seconds
     if run.stuck:
@@ -51,7 +52,7 @@ def _faulty(verdict, w, scene, fault, what):
     flush = fault.action == "fail" and bool(set(fault.kinds) & set(shimctl.SYNCS))
     flags += ["log"] * flush
     w.shim.order(**fault.orders(), flags=flags, clock_step=scene.clock_step)
-    note(verdict, what, w.run(shim=True))
+    note(verdict, what, w.run(shim=True, leave="hasty" in verdict.place.meanwhile))
     if fault.action == "fail" and verdict.runs[-1][1] >> 8 in (76, 77):
         verdict.blame("class", "%s: the server is blamed for %s" % (what, fault.error))
     for text in order.behind_failure(w.shim.log()) if flush else ():
