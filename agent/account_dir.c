@@ -44,9 +44,11 @@ static bool held_by_other(const struct account_dir *d, struct err *err)
 
 	if (n > 0)
 		text[strcspn(text, "\n")] = '\0';
-	return err_set(err, ERR_RETRY,
+	err_set(err, ERR_RETRY,
 		"process %s is working on this account (it holds %s/lock)",
 		n > 0 ? text : "?", d->path);
+	err->code = ERR_CODE_BUSY;
+	return false;
 }
 
 static bool take_lock(struct account_dir *d, struct err *err)

@@ -2,9 +2,21 @@
 #include "agent/chan.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "agent/base/log.h"
+
+void chan_report_err(struct chan_report *report, const struct err *err)
+{
+	report->class = err->class;
+	report->code = err->code;
+	log_escape(report->text, sizeof(report->text), err->text,
+		strlen(err->text));
+	snprintf(report->server, sizeof(report->server), "%s", err->server);
+}
 
 bool chan_pair(int fds[2], struct err *err)
 {
@@ -70,6 +82,8 @@ static bool well_formed(const struct chan_packet *p)
 		return terminated(p->exited.output, sizeof(p->exited.output));
 	case CHAN_REPORT:
 		return p->report.class <= ERR_CONFIG
+			&& p->report.code < ERR_CODES
+			&& p->report.turn < TURNS
 			&& terminated(p->report.text, sizeof(p->report.text))
 			&& terminated(p->report.server,
 				sizeof(p->report.server));

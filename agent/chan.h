@@ -56,8 +56,15 @@ struct chan_counts {
 	uint64_t baselined;		/* marked as seen */
 };
 
+/* What the account's owner may be told of; see agent/memory.h. */
+enum chan_turn { TURN_NONE, TURN_FAILING, TURN_RECOVERED, TURNS };
+
 struct chan_report {
 	uint32_t class;			/* enum err_class */
+	uint32_t code;			/* enum err_code */
+	uint32_t turn;			/* enum chan_turn */
+	uint32_t login_delay;		/* seconds the server wants, or 0 */
+	int64_t cert_expiry;		/* seconds since 1970, or 0 */
 	struct chan_counts counts;
 	char text[512], server[256];	/* struct err */
 };
@@ -71,6 +78,9 @@ struct chan_packet {
 		struct chan_report report;
 	};
 };
+
+/* Puts an error, or its absence, into a report. */
+void chan_report_err(struct chan_report *report, const struct err *err);
 
 /* Two connected ends, close-on-exec. */
 bool chan_pair(int fds[2], struct err *err) MUST_USE;

@@ -259,20 +259,22 @@ static bool judge(const struct pass *pass, struct err *err)
 		n == 1 ? "" : "s", n == 1 ? "s" : "");
 }
 
-bool pass_run(const struct pass_env *env, struct chan_counts *counts_r,
-	struct err *err)
+void pass_run(const struct pass_env *env, struct chan_report *report_r)
 {
 	struct pass *pass = mem_grow(NULL, 1, sizeof(*pass));
-	bool ok;
+	struct err err = ERR_INIT;
 
 	memset(pass, 0, sizeof(*pass));
-	memset(counts_r, 0, sizeof(*counts_r));
+	memset(report_r, 0, sizeof(*report_r));
 	pass->env = env;
 	pass->account = env->session.account;
-	pass->counts = counts_r;
+	pass->report = report_r;
+	pass->counts = &report_r->counts;
 	pass->arena = arena_new();
 	pass->headers = headers_new();
-	ok = run(pass, err) && judge(pass, err);
+	if (run(pass, &err) && judge(pass, &err))
+		err_clear(&err);
+	chan_report_err(report_r, &err);
 	client_close(pass->client);
 	if (pass->batch.dest != NULL)
 		marker_write(&pass->marker, pass->account, pass->ledger);
@@ -283,5 +285,4 @@ bool pass_run(const struct pass_env *env, struct chan_counts *counts_r,
 	free(pass->listing.messages);
 	arena_free(pass->arena);
 	free(pass);
-	return ok;
 }

@@ -30,11 +30,10 @@ struct pass_env {
 		struct err *err);
 };
 
-/* Runs it. `counts_r` says what was done, also after an error. Classes: see
- * struct err; ERR_RETRY also when another process has the account's lock,
- * whose pid the text names. */
-bool pass_run(const struct pass_env *env, struct chan_counts *counts_r,
-	struct err *err) MUST_USE;
+/* Runs it. The report says what was done and how it ended: classes as in
+ * struct err; ERR_RETRY with ERR_CODE_BUSY when another process has the
+ * account's lock, whose pid the text names. */
+void pass_run(const struct pass_env *env, struct chan_report *report_r);
 
 /* "maildir:/home/jane/Mail", the ledger's name for an account's destination. */
 void pass_dest_name(const struct account *account, char *out, size_t cap);

@@ -18,7 +18,8 @@
 struct pass {
 	const struct pass_env *env;
 	const struct account *account;
-	struct chan_counts *counts;
+	struct chan_report *report;
+	struct chan_counts *counts;	/* those of the report */
 	struct chan_progress progress;
 	struct arena *arena;
 	struct account_dir dir;

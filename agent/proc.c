@@ -281,6 +281,7 @@ static void no_report(struct proc *proc, int status)
 	char words[80];
 
 	proc->report.class = ERR_RETRY;
+	proc->report.code = ERR_CODE_DIED;
 	snprintf(proc->report.text, sizeof(proc->report.text),
 		"the worker process %s before it could report; the next pass picks up from there",
 		spawn_status(words, sizeof(words), status));

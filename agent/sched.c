@@ -109,8 +109,7 @@ static void start_one(struct sched *s, struct proc *proc)
 		return;
 	}
 	proc->state = PROC_DONE;
-	proc->report.class = err.class;
-	memcpy(proc->report.text, err.text, sizeof(proc->report.text));
+	chan_report_err(&proc->report, &err);
 	done(s, proc);
 }
 

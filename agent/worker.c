@@ -122,23 +122,6 @@ static void own_signals(void)
 	sigaction(SIGCHLD, &dfl, NULL);
 }
 
-static void report(struct worker *worker, const struct chan_counts *counts,
-	const struct err *result)
-{
-	struct chan_packet packet;
-	struct err err = ERR_INIT;
-
-	memset(&packet, 0, sizeof(packet));
-	packet.type = CHAN_REPORT;
-	packet.report.class = result->class;
-	packet.report.counts = *counts;
-	log_escape(packet.report.text, sizeof(packet.report.text),
-		result->text, strlen(result->text));
-	snprintf(packet.report.server, sizeof(packet.report.server), "%s",
-		result->server);
-	if (!chan_send(worker->chan, &packet, -1, CHAN_WAIT, &err))
-		log_err(LOG_LEVEL_DEBUG, &err);
-}
 
 int worker_main(void *arg)
 {
@@ -146,7 +129,7 @@ int worker_main(void *arg)
 	struct worker worker = { start->chan, false, 0, PHASES };
 	struct pass_env env = { start->session, start->options, &worker,
 		progress, may_go_on, spawn };
-	struct chan_counts counts;
+	struct chan_packet packet;
 	struct err err = ERR_INIT;
 	const int *fd;
 
@@ -157,8 +140,10 @@ int worker_main(void *arg)
 	set_limits();
 	log_account(start->session.account->name);
 	env.session.stop_fd = start->chan;
-	if (pass_run(&env, &counts, &err))
-		err_clear(&err);
-	report(&worker, &counts, &err);
-	return err_exit_status(err.class);
+	memset(&packet, 0, sizeof(packet));
+	packet.type = CHAN_REPORT;
+	pass_run(&env, &packet.report);
+	if (!chan_send(worker.chan, &packet, -1, CHAN_WAIT, &err))
+		log_err(LOG_LEVEL_DEBUG, &err);
+	return err_exit_status((enum err_class)packet.report.class);
 }

@@ -79,6 +79,7 @@ void err_prefix(struct err *err, const char *fmt, ...)
 void err_clear(struct err *err)
 {
 	err->class = ERR_NONE;
+	err->code = ERR_CODE_NONE;
 	err->sys = 0;
 	err->text[0] = '\0';
 	err->server[0] = '\0';

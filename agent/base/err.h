@@ -22,14 +22,29 @@ enum err_class {
 	ERR_CONFIG,	/* a person must change something */
 };
 
+/* Narrower than the class, for whoever decides when to try again. The first
+ * ones are response codes of the server (RFC 2449, 3206). */
+enum err_code {
+	ERR_CODE_NONE,
+	ERR_CODE_AUTH,		/* [AUTH]: the credentials are wrong */
+	ERR_CODE_IN_USE,	/* [IN-USE]: another session has the maildrop */
+	ERR_CODE_LOGIN_DELAY,	/* [LOGIN-DELAY]: asked too soon */
+	ERR_CODE_SYS_TEMP,	/* [SYS/TEMP] */
+	ERR_CODE_SYS_PERM,	/* [SYS/PERM]: a person must look at the server */
+	ERR_CODE_BUSY,		/* another process of ours has the account */
+	ERR_CODE_DIED,		/* the worker ended without a report */
+	ERR_CODES
+};
+
 struct err {
 	enum err_class class;
+	enum err_code code;
 	int sys;		/* errno, or 0 */
 	char text[512];		/* our words, one line, no secret */
 	char server[256];	/* the server's words, already escaped */
 };
 
-#define ERR_INIT { ERR_NONE, 0, "", "" }
+#define ERR_INIT { ERR_NONE, ERR_CODE_NONE, 0, "", "" }
 #define MUST_USE __attribute__((warn_unused_result))
 
 /* Sets class and text. Always returns false, for `return err_set(...)`. */

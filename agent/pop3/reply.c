@@ -98,17 +98,18 @@ static bool says(const struct reply *reply, const char *words)
 }
 
 static enum err_class refusal_class(const struct reply *reply,
-	enum err_class class)
+	enum err_class class, enum err_code *code_r)
 {
 	static const struct {
-		const char *code;
+		const char *words;
 		enum err_class class;
+		enum err_code code;
 	} codes[] = {
-		{ "AUTH", ERR_LOGIN },
-		{ "IN-USE", ERR_RETRY },
-		{ "LOGIN-DELAY", ERR_RETRY },
-		{ "SYS/TEMP", ERR_RETRY },
-		{ "SYS/PERM", ERR_PROTO },
+		{ "AUTH", ERR_LOGIN, ERR_CODE_AUTH },
+		{ "IN-USE", ERR_RETRY, ERR_CODE_IN_USE },
+		{ "LOGIN-DELAY", ERR_RETRY, ERR_CODE_LOGIN_DELAY },
+		{ "SYS/TEMP", ERR_RETRY, ERR_CODE_SYS_TEMP },
+		{ "SYS/PERM", ERR_PROTO, ERR_CODE_SYS_PERM },
 	};
 	/* Servers without response codes say it in words. The last ones may
 	 * also mean that an account is locked, or be plain politeness. */
@@ -121,8 +122,10 @@ static enum err_class refusal_class(const struct reply *reply,
 		- (class == ERR_LOGIN ? 2 : 0);
 
 	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
-		if (reply_has_code(reply, codes[i].code))
+		if (reply_has_code(reply, codes[i].words)) {
+			*code_r = codes[i].code;
 			return codes[i].class;
+		}
 	for (i = 0; i < words; i++)
 		if (reply->code == NULL && says(reply, later[i]))
 			return ERR_RETRY;
@@ -132,12 +135,17 @@ static enum err_class refusal_class(const struct reply *reply,
 bool reply_refused(const struct reply *reply, enum err_class class,
 	const char *what, struct err *err)
 {
-	if (reply->kind == REPLY_ERR)
-		err_set(err, refusal_class(reply, class),
-			"the server refused %s", what);
-	else
+	enum err_code code = ERR_CODE_NONE;
+	enum err_class judged;
+
+	if (reply->kind == REPLY_ERR) {
+		judged = refusal_class(reply, class, &code);
+		err_set(err, judged, "the server refused %s", what);
+		err->code = code;
+	} else {
 		err_set(err, ERR_PROTO,
 			"the server answered %s with something that is not POP3", what);
+	}
 	err_server(err, reply->text, reply->len);
 	return false;
 }

@@ -125,16 +125,17 @@ static void test_codes(void)
 static const struct refusal {
 	const char *line;
 	enum err_class from, class;
+	enum err_code code;
 } refusals[] = {
 	{ "-ERR no", ERR_LOGIN, ERR_LOGIN }, { "-ERR no", ERR_MSG, ERR_MSG },
 	{ "-ERR no", ERR_PROTO, ERR_PROTO }, { "-ERR", ERR_MSG, ERR_MSG },
-	{ "-ERR [AUTH] bad password", ERR_PROTO, ERR_LOGIN },
-	{ "-ERR [AUTH] locked, try again", ERR_PROTO, ERR_LOGIN },
-	{ "-ERR [IN-USE] x", ERR_LOGIN, ERR_RETRY },
-	{ "-ERR [in-use] x", ERR_LOGIN, ERR_RETRY },
-	{ "-ERR [SYS/TEMP] x", ERR_LOGIN, ERR_RETRY },
-	{ "-ERR [SYS/PERM] x", ERR_LOGIN, ERR_PROTO },
-	{ "-ERR [LOGIN-DELAY] x", ERR_LOGIN, ERR_RETRY },
+	{ "-ERR [AUTH] bad password", ERR_PROTO, ERR_LOGIN, ERR_CODE_AUTH },
+	{ "-ERR [AUTH] locked, try again", ERR_PROTO, ERR_LOGIN, ERR_CODE_AUTH },
+	{ "-ERR [IN-USE] x", ERR_LOGIN, ERR_RETRY, ERR_CODE_IN_USE },
+	{ "-ERR [in-use] x", ERR_LOGIN, ERR_RETRY, ERR_CODE_IN_USE },
+	{ "-ERR [SYS/TEMP] x", ERR_LOGIN, ERR_RETRY, ERR_CODE_SYS_TEMP },
+	{ "-ERR [SYS/PERM] x", ERR_LOGIN, ERR_PROTO, ERR_CODE_SYS_PERM },
+	{ "-ERR [LOGIN-DELAY] x", ERR_LOGIN, ERR_RETRY, ERR_CODE_LOGIN_DELAY },
 	{ "-ERR [XYZ] busy", ERR_LOGIN, ERR_LOGIN },
 	{ "-ERR maildrop already locked", ERR_LOGIN, ERR_RETRY },
 	{ "-ERR Lock Busy!", ERR_LOGIN, ERR_RETRY },
@@ -165,7 +166,7 @@ static void test_refusals(void)
 		line = exact(f->line, strlen(f->line));
 		reply_parse(line, strlen(f->line), &r);
 		tap_ok(!reply_refused(&r, f->from, "PASS", &err)
-			&& err.class == f->class
+			&& err.class == f->class && err.code == f->code
 			&& strstr(err.text, "PASS") != NULL,
 			"\"%s\" is %s", f->line, err_class_name(f->class));
 		free(line);
