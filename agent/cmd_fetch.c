@@ -5,7 +5,7 @@
 #include "agent/base/arena.h"
 #include "agent/base/log.h"
 #include "agent/cmd.h"
-#include "agent/sched.h"
+#include "agent/fetch.h"
 
 static bool already(const struct account *const *list, size_t n,
 	const struct account *account)
@@ -48,14 +48,14 @@ static int run(const struct cmd_env *env, int argc, char **argv)
 		(env->options & CMD_BASELINE) != 0,
 		(env->options & CMD_ACCEPT_NEW_STATE) != 0,
 	};
-	struct sched_options options = { env->config, list, 0, pass,
+	struct fetch_options options = { env->config, list, 0, pass,
 		env->trace, env->quiet };
 	int status = EX_USAGE;
 
 	if (choose(env, argc, argv, list, &options.count)) {
 		if (options.count == 0)
 			log_warn("no account is enabled");
-		status = err_exit_status(sched_fetch(&options));
+		status = err_exit_status(fetch_run(&options));
 	}
 	free(list);
 	return status;

@@ -2,7 +2,6 @@
 #include "agent/proc.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,20 +14,27 @@
 #include "agent/base/spawn.h"
 #include "agent/worker.h"
 
-extern char **environ;
-
 void proc_init(struct proc *proc, const struct account *account)
 {
 	memset(proc, 0, sizeof(*proc));
 	proc->account = account;
-	proc->chan = proc->mda_output = -1;
+	proc->chan = -1;
+	mda_init(&proc->mda);
 }
 
-/* A worker waits for its server no longer than a session may last. */
+/* A worker keeps its own deadlines; this is for one that cannot, because the
+ * system does not come back to it. Up to the login it waits for a password
+ * and for what its timeouts say, later no longer than a session may last. */
 static void heard(struct proc *proc)
 {
-	proc->deadline = clock_after((int64_t)proc->account->timeouts.session
-		* 1000 + LIMIT_WORKER_GRACE_MS);
+	const struct account_timeouts *t = &proc->account->timeouts;
+	uint64_t seconds = t->session;
+
+	if (proc->progress.phase == PHASE_CONNECT)
+		seconds = LIMIT_SECRET_COMMAND_MS / 1000 + t->connect + t->tls
+			+ t->greeting + 4 * (t->command + t->login);
+	proc->deadline = clock_after((int64_t)seconds * 1000
+		+ LIMIT_WORKER_GRACE_MS);
 }
 
 bool proc_start(struct proc *proc, const struct session_options *session,
@@ -51,11 +57,11 @@ bool proc_start(struct proc *proc, const struct session_options *session,
 	}
 	proc->chan = fds[0];
 	proc->state = PROC_RUNNING;
-	proc->reported = false;
+	proc->reported = proc->stopped = false;
 	proc->started = clock_now();
-	heard(proc);
 	memset(&proc->report, 0, sizeof(proc->report));
 	memset(&proc->progress, 0, sizeof(proc->progress));
+	heard(proc);
 	return true;
 }
 
@@ -79,69 +85,20 @@ static void disown(struct proc *proc, const char *why)
 	close_channel(proc);
 }
 
-/* Everything an MDA gets to know; nothing of it comes from a message. */
-static const char *const inherited[] = { "PATH=", "HOME=", "USER=", "LOGNAME=",
-	"SHELL=", "TZ=", "LANG=", "LC_ALL=", "TMPDIR=" };
-#define INHERITED (sizeof(inherited) / sizeof(inherited[0]))
-
-struct mda_env {
-	char delivery[80], attempt[40], account[100];
-	const char *list[INHERITED + 4];
-};
-
-static void fill_env(struct mda_env *env, const struct proc *proc,
-	const struct chan_spawn *spawn)
-{
-	size_t i, n = 0;
-	char **var;
-
-	snprintf(env->delivery, sizeof(env->delivery),
-		"POSTRIDER_DELIVERY_ID=%s-%" PRIu64, spawn->epoch, spawn->id);
-	snprintf(env->attempt, sizeof(env->attempt), "POSTRIDER_ATTEMPT=%u",
-		spawn->attempt);
-	snprintf(env->account, sizeof(env->account), "POSTRIDER_ACCOUNT=%s",
-		proc->account->name);
-	env->list[n++] = env->delivery;
-	env->list[n++] = env->attempt;
-	env->list[n++] = env->account;
-	for (i = 0; i < INHERITED; i++)
-		for (var = environ; *var != NULL; var++)
-			if (strncmp(*var, inherited[i],
-				strlen(inherited[i])) == 0) {
-				env->list[n++] = *var;
-				break;
-			}
-	env->list[n] = NULL;
-}
-
 static bool start_mda(struct proc *proc, const struct chan_spawn *spawn,
 	int fd, struct err *err)
 {
-	struct mda_env env;
-	struct spawn_program prog = { proc->account->deliver.argv, env.list,
-		fd, -1, -1, true, false };
-	int fds[2];
-	pid_t pid;
+	char delivery[80], attempt[40], account[100];
+	const char *const variables[] = { delivery, attempt, account, NULL };
 
-	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
-		return err_sys(err, errno, "cannot start %s", prog.argv[0]);
-	/* The program's own end must block. */
-	if (fcntl(fds[1], F_SETFL, 0) < 0)
-		log_warn("cannot change a pipe: %s", strerror(errno));
-	fill_env(&env, proc, spawn);
-	prog.out = prog.err = fds[1];
-	pid = spawn_program(&prog, err);
-	close(fds[1]);
-	if (pid < 0) {
-		close(fds[0]);
-		return false;
-	}
-	proc->mda = pid;
-	proc->mda_output = fds[0];
-	proc->mda_deadline = clock_after(LIMIT_MDA_MS);
-	proc->mda_terminated = false;
-	proc->mda_len = 0;
-	return true;
+	snprintf(delivery, sizeof(delivery),
+		"POSTRIDER_DELIVERY_ID=%s-%" PRIu64, spawn->epoch, spawn->id);
+	snprintf(attempt, sizeof(attempt), "POSTRIDER_ATTEMPT=%u",
+		spawn->attempt);
+	snprintf(account, sizeof(account), "POSTRIDER_ACCOUNT=%s",
+		proc->account->name);
+	return mda_start(&proc->mda, proc->account->deliver.argv, fd,
+		variables, err);
 }
 
 static void answer(struct proc *proc, bool started, int status,
@@ -171,7 +128,7 @@ static void take_spawn(struct proc *proc, const struct chan_spawn *spawn,
 	struct err err = ERR_INIT;
 
 	if (proc->account->deliver.kind != DELIVER_PIPE || fd < 0
-	    || proc->mda != 0)
+	    || proc->mda.pid != 0)
 		disown(proc, "it asked for a program it may not have");
 	else if (!start_mda(proc, spawn, fd, &err))
 		answer(proc, false, 0, err.text, strlen(err.text));
@@ -180,10 +137,11 @@ static void take_spawn(struct proc *proc, const struct chan_spawn *spawn,
 static void take_packet(struct proc *proc, const struct chan_packet *packet,
 	int fd)
 {
+	if (packet->type == CHAN_PROGRESS)
+		proc->progress = packet->progress;
 	heard(proc);
 	switch ((enum chan_type)packet->type) {
 	case CHAN_PROGRESS:
-		proc->progress = packet->progress;
 		break;
 	case CHAN_REPORT:
 		proc->report = packet->report;
@@ -217,63 +175,10 @@ void proc_read_channel(struct proc *proc)
 		close(fd);
 }
 
-/* Keeps the last bytes: errors come at the end. */
-static void keep_output(struct proc *proc, const char *data, size_t len)
-{
-	size_t room = sizeof(proc->mda_text), drop;
-
-	if (len > room) {
-		data += len - room;
-		len = room;
-	}
-	if (proc->mda_len + len > room) {
-		drop = proc->mda_len + len - room;
-		memmove(proc->mda_text, proc->mda_text + drop,
-			proc->mda_len - drop);
-		proc->mda_len -= drop;
-	}
-	memcpy(proc->mda_text + proc->mda_len, data, len);
-	proc->mda_len += len;
-}
-
-/* False when there is nothing more to read now. */
-static bool read_some(struct proc *proc)
-{
-	char buf[4096];
-	ssize_t n = read(proc->mda_output, buf, sizeof(buf));
-
-	if (n > 0)
-		keep_output(proc, buf, (size_t)n);
-	if (n > 0 || (n < 0 && errno == EINTR))
-		return true;
-	if (n < 0 && errno == EAGAIN)
-		return false;
-	close(proc->mda_output);
-	proc->mda_output = -1;
-	return false;
-}
-
-void proc_read_output(struct proc *proc)
-{
-	(void)read_some(proc);
-}
-
 static void mda_ended(struct proc *proc, int status)
 {
-	int pieces = 0;
-
-	/* What it wrote before it ended: a pipe holds 16 pieces. A child it
-	 * left behind may keep the pipe open, and write, for ever. */
-	while (proc->mda_output >= 0 && pieces++ < 16 && read_some(proc))
-		;
-	if (proc->mda_output >= 0)
-		close(proc->mda_output);
-	proc->mda_output = -1;
-	proc->mda = 0;
-	/* Its deadline counts as a failure, however it took the signal. */
-	if (proc->mda_terminated && status == 0)
-		status = SIGTERM;
-	answer(proc, true, status, proc->mda_text, proc->mda_len);
+	status = mda_reaped(&proc->mda, status);
+	answer(proc, true, status, proc->mda.text, proc->mda.len);
 }
 
 static void no_report(struct proc *proc, int status)
@@ -301,13 +206,6 @@ static void take_last_packets(struct proc *proc)
 			take_packet(proc, &packet, -1);
 }
 
-static void end_mda(struct proc *proc)
-{
-	spawn_kill(proc->mda, proc->mda_terminated ? SIGKILL : SIGTERM);
-	proc->mda_terminated = true;
-	proc->mda_deadline = clock_after(LIMIT_MDA_TERM_MS);
-}
-
 static void worker_ended(struct proc *proc, int status)
 {
 	take_last_packets(proc);
@@ -316,31 +214,31 @@ static void worker_ended(struct proc *proc, int status)
 		no_report(proc, status);
 	proc->pid = 0;
 	/* Nobody waits for its answer any more. */
-	if (proc->mda != 0)
-		end_mda(proc);
+	if (proc->mda.pid != 0)
+		mda_end(&proc->mda);
 }
 
 bool proc_reaped(struct proc *proc, pid_t pid, int status)
 {
-	if (proc->mda != 0 && proc->mda == pid)
+	if (proc->mda.pid != 0 && proc->mda.pid == pid)
 		mda_ended(proc, status);
 	else if (proc->pid != 0 && proc->pid == pid)
 		worker_ended(proc, status);
 	else
 		return false;
-	if (proc->mda == 0 && proc->pid == 0)
+	if (proc->mda.pid == 0 && proc->pid == 0)
 		proc->state = PROC_DONE;
 	return true;
 }
 
 void proc_tick(struct proc *proc)
 {
-	if (proc->mda != 0 && clock_left(proc->mda_deadline) == 0) {
+	if (mda_is_late(&proc->mda)) {
 		log_warn("%s: %s has run for too long and is ended",
 			proc->account->name, proc->account->deliver.argv[0]);
-		end_mda(proc);
+		mda_end(&proc->mda);
 	}
-	if (proc->mda == 0 && proc->pid != 0
+	if (proc->mda.pid == 0 && proc->pid != 0
 	    && clock_left(proc->deadline) == 0) {
 		disown(proc, "nothing was heard of it for too long");
 		heard(proc);
@@ -349,8 +247,8 @@ void proc_tick(struct proc *proc)
 
 clock_ms proc_next(const struct proc *proc, clock_ms otherwise)
 {
-	if (proc->mda != 0)
-		return clock_min(proc->mda_deadline, otherwise);
+	if (proc->mda.pid != 0)
+		return clock_min(proc->mda.deadline, otherwise);
 	return proc->pid != 0 ? clock_min(proc->deadline, otherwise)
 		: otherwise;
 }
@@ -360,10 +258,19 @@ void proc_stop(struct proc *proc)
 	struct chan_packet packet;
 	struct err err = ERR_INIT;
 
+	proc->stopped = true;
 	if (proc->chan < 0)
 		return;
 	memset(&packet, 0, sizeof(packet));
 	packet.type = CHAN_STOP;
 	if (!chan_send(proc->chan, &packet, -1, CHAN_DONT_WAIT, &err))
 		log_err(LOG_LEVEL_DEBUG, &err);
+}
+
+void proc_kill(struct proc *proc)
+{
+	if (proc->mda.pid != 0)
+		mda_end(&proc->mda);
+	else if (proc->pid != 0)
+		kill(proc->pid, SIGKILL);
 }

@@ -86,19 +86,20 @@ static void draw_line(const struct proc *proc, int columns)
 
 /* The cursor stays at the first line of the block, so that whatever is
  * printed next clears the block and stands above it. */
-void progress_draw(struct progress *progress, struct proc *const *active,
-	size_t count)
+void progress_draw(struct progress *progress, const struct parent *parent)
 {
+	struct parent_slot *const *active;
 	int rows, columns, drawn = 0;
-	size_t i;
+	size_t i, count;
 
 	if (!progress->live || clock_left(progress->next) > 0)
 		return;
 	progress->next = clock_after(REDRAW_MS);
+	active = parent_active(parent, &count);
 	terminal_size(&rows, &columns);
 	fputs("\r", stderr);
 	for (i = 0; i < count && drawn < rows - 1; i++) {
-		draw_line(active[i], columns);
+		draw_line(&active[i]->proc, columns);
 		drawn++;
 	}
 	fputs("\033[J", stderr);

@@ -2,7 +2,7 @@
 #ifndef AGENT_PROGRESS_H
 #define AGENT_PROGRESS_H
 
-#include "agent/proc.h"
+#include "agent/parent.h"
 
 /*
  * What a person sees while accounts are polled: on a terminal one live line
@@ -19,8 +19,7 @@ struct progress {
 /* `may_be_live`: nothing else is written to standard error all the time. */
 void progress_init(struct progress *progress, bool quiet, bool may_be_live);
 /* Redraws if it is time. */
-void progress_draw(struct progress *progress, struct proc *const *active,
-	size_t count);
+void progress_draw(struct progress *progress, const struct parent *parent);
 /* When progress_draw() is next needed, or `otherwise`. */
 clock_ms progress_next(const struct progress *progress, clock_ms otherwise);
 /* An account is done: its line, and its error if there was one. */

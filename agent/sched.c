@@ -1,349 +1,416 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "agent/sched.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "agent/base/arena.h"
-#include "agent/base/clock.h"
-#include "agent/base/log.h"
-#include "agent/base/spawn.h"
+#include "agent/sched_priv.h"
 
-/* A worker that does not heed STOP within this is ended; recovery does the
- * rest. */
-#define STOP_MS 15000
-#define FOREVER_MS 3600000
+/* So often a login that used to work may be refused before it is believed. */
+#define REFUSALS_FORGIVEN 3
+/* 2^6 times a minute is an hour already. */
+#define BACKOFF_DOUBLINGS 6
 
-struct sched {
-	const struct sched_options *options;
-	struct session_options session;
-	struct tls_trust *trust;
-	struct progress progress;
-	struct proc *procs;
-	size_t count;
-	size_t next;			/* all before it have been started */
-	struct proc **active;		/* those that run */
-	size_t running;
-	uint64_t *busy;			/* running ones of each host */
-	struct pollfd *fds;		/* signals, then two for each active */
-	int *foreign;			/* for workers; see struct worker_start */
-	bool stopping;
-	clock_ms stop_deadline;
-	enum err_class worst;
+static const clock_ms NEVER = INT64_MAX;
+
+static const char *const state_names[] = {
+	[SCHED_WAITING] = "waiting", [SCHED_READY] = "ready",
+	[SCHED_RUNNING] = "running", [SCHED_HELD] = "held",
+	[SCHED_PAUSED] = "paused",
 };
+static_assert(sizeof(state_names) / sizeof(state_names[0]) == SCHED_STATES,
+	"one name for each state");
 
-/* Signal handlers may only write a byte: the pipe's ends. */
-static int signal_pipe[2] = { -1, -1 };
+/* ---- time ---- */
 
-static void on_signal(int sig)
+/* splitmix64: any seed will do. */
+static uint64_t random_below(struct sched *s, uint64_t limit)
 {
-	unsigned char byte = (unsigned char)sig;
-	int saved = errno;
+	uint64_t z = s->random += 0x9e3779b97f4a7c15u;
 
-	if (write(signal_pipe[1], &byte, 1) < 0)
-		errno = saved;	/* full: it will be read anyway */
-	errno = saved;
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return (z ^ z >> 31) % limit;
 }
 
-static bool catch_signals(struct err *err)
+static bool is_timed(const struct entry *e)
 {
-	static const int signals[] = { SIGCHLD, SIGINT, SIGTERM, SIGHUP };
-	struct sigaction sa = { .sa_handler = on_signal,
-		.sa_flags = SA_RESTART };
-	struct sigaction ignore = { .sa_handler = SIG_IGN };
-	struct sigaction old;
-	size_t i;
+	return e->due != NEVER
+		&& (e->state == SCHED_WAITING || e->state == SCHED_HELD);
+}
 
-	if (pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) < 0)
-		return err_sys(err, errno, "cannot make a pipe");
-	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-		/* nohup means it. */
-		if (sigaction(signals[i], NULL, &old) == 0
-		    && old.sa_handler == SIG_IGN)
-			continue;
-		sigaction(signals[i], &sa, NULL);
+static bool is_current(const void *arg, const struct timer *timer)
+{
+	const struct sched *s = arg;
+	const struct entry *e = &s->entries[timer->id];
+
+	return e->stamp == timer->stamp && is_timed(e);
+}
+
+static void arm(struct sched *s, uint32_t id, clock_ms due)
+{
+	struct entry *e = &s->entries[id];
+
+	e->due = due;
+	e->stamp++;
+	if (due == NEVER)
+		return;
+	if (s->timers.count > 2 * s->count + 64)
+		timers_sweep(&s->timers, is_current, s);
+	timers_push(&s->timers, (struct timer){ due, id, e->stamp });
+}
+
+static clock_ms pause_ms(const struct entry *e)
+{
+	uint32_t seconds = e->interval > e->delay ? e->interval : e->delay;
+
+	return (clock_ms)seconds * 1000;
+}
+
+/* The next poll, counted from `base`. */
+static void arm_after(struct sched *s, uint32_t id, clock_ms base, clock_ms ms)
+{
+	struct entry *e = &s->entries[id];
+
+	if (e->interval == 0) {
+		arm(s, id, NEVER);
+		return;
 	}
-	sigaction(SIGPIPE, &ignore, NULL);
+	e->offset = (uint32_t)random_below(s, (uint64_t)e->jitter * 1000 + 1);
+	arm(s, id, base + ms + e->offset);
+}
+
+/* ---- what follows from an event ---- */
+
+typedef void action(struct sched *s, uint32_t id, clock_ms now);
+
+static void set_state(struct sched *s, uint32_t id, enum sched_state state)
+{
+	struct entry *e = &s->entries[id];
+
+	s->ready -= e->state == SCHED_READY;
+	s->ready += state == SCHED_READY;
+	e->state = (uint8_t)state;
+}
+
+static void make_ready(struct sched *s, uint32_t id, clock_ms now)
+{
+	struct entry *e = &s->entries[id];
+
+	e->held = e->state == SCHED_HELD && now < e->hold_end;
+	set_state(s, id, SCHED_READY);
+	sched_enqueue(s, id);
+}
+
+static void poll_now(struct sched *s, uint32_t id, clock_ms now)
+{
+	struct entry *e = &s->entries[id];
+
+	e->due = e->hold_end = now;
+	e->offset = 0;
+	e->stamp++;
+	make_ready(s, id, now);
+}
+
+static void start(struct sched *s, uint32_t id, clock_ms now)
+{
+	(void)now;
+	set_state(s, id, SCHED_RUNNING);
+	sched_take_slot(s, &s->entries[id]);
+}
+
+static void pause_it(struct sched *s, uint32_t id, clock_ms now)
+{
+	(void)now;
+	s->entries[id].paused = true;
+	if (s->entries[id].state == SCHED_RUNNING)
+		return;		/* when it has ended */
+	set_state(s, id, SCHED_PAUSED);
+	arm(s, id, NEVER);
+}
+
+static void resume(struct sched *s, uint32_t id, clock_ms now)
+{
+	s->entries[id].paused = false;
+	if (s->entries[id].state == SCHED_PAUSED)
+		poll_now(s, id, now);
+}
+
+static void poll_again(struct sched *s, uint32_t id, clock_ms now)
+{
+	(void)now;
+	s->entries[id].again = true;
+}
+
+/* A pass has ended and its next time is set; what was asked for meanwhile
+ * comes first. */
+static void settle(struct sched *s, uint32_t id, enum sched_state state,
+	clock_ms now)
+{
+	struct entry *e = &s->entries[id];
+
+	sched_free_slot(s, e);
+	set_state(s, id, state);
+	if (e->again)
+		poll_now(s, id, now);
+	else if (e->paused)
+		pause_it(s, id, now);
+	e->again = false;
+}
+
+static void went_well(struct sched *s, uint32_t id, clock_ms now)
+{
+	struct entry *e = &s->entries[id];
+	clock_ms base = e->due == NEVER ? now : e->due - e->offset;
+
+	e->streak = 0;
+	e->refusals = 0;
+	e->succeeded = true;
+	/* A fixed rate, so that a long pass does not shift the next. */
+	arm_after(s, id, base + pause_ms(e) >= now ? base : now, pause_ms(e));
+	settle(s, id, SCHED_WAITING, now);
+}
+
+static void failed(struct sched *s, uint32_t id, clock_ms now)
+{
+	struct entry *e = &s->entries[id];
+	clock_ms ms = pause_ms(e), most = ms > SCHED_BACKOFF_MS ? ms
+		: SCHED_BACKOFF_MS;
+	uint32_t doublings = e->streak < BACKOFF_DOUBLINGS ? e->streak
+		: BACKOFF_DOUBLINGS;
+
+	if (e->streak < UINT32_MAX)
+		e->streak++;
+	ms <<= doublings;
+	arm_after(s, id, now, ms < most ? ms : most);
+	settle(s, id, SCHED_WAITING, now);
+}
+
+static void delayed(struct sched *s, uint32_t id, clock_ms now)
+{
+	const struct entry *e = &s->entries[id];
+	bool known = e->delay != 0 && e->delay >= e->interval;
+
+	arm_after(s, id, now, known ? pause_ms(e) : 2 * pause_ms(e));
+	settle(s, id, SCHED_WAITING, now);
+}
+
+/* Looks again at each interval, tries again at the end. */
+static void stay_held(struct sched *s, uint32_t id, clock_ms now)
+{
+	struct entry *e = &s->entries[id];
+	clock_ms look = now + pause_ms(e);
+
+	arm(s, id, e->interval == 0 ? NEVER : clock_min(look, e->hold_end));
+	settle(s, id, SCHED_HELD, now);
+}
+
+static void stuck(struct sched *s, uint32_t id, clock_ms now)
+{
+	struct entry *e = &s->entries[id];
+
+	if (e->streak < UINT32_MAX)
+		e->streak++;
+	e->hold_end = now + SCHED_HOLD_MS;
+	stay_held(s, id, now);
+}
+
+static void refused(struct sched *s, uint32_t id, clock_ms now)
+{
+	struct entry *e = &s->entries[id];
+
+	if (e->succeeded && e->refusals < REFUSALS_FORGIVEN) {
+		e->refusals++;
+		failed(s, id, now);
+	} else {
+		stuck(s, id, now);
+	}
+}
+
+static action *const table[SCHED_STATES][SCHED_EVENTS] = {
+	[SCHED_WAITING] = {
+		[SCHED_DUE] = make_ready, [SCHED_POLL] = poll_now,
+		[SCHED_PAUSE] = pause_it,
+	},
+	[SCHED_READY] = {
+		[SCHED_STARTED] = start, [SCHED_POLL] = poll_now,
+		[SCHED_PAUSE] = pause_it, [SCHED_RESUME] = resume,
+	},
+	[SCHED_RUNNING] = {
+		[SCHED_OK] = went_well, [SCHED_FAILED] = failed,
+		[SCHED_DELAYED] = delayed, [SCHED_REFUSED] = refused,
+		[SCHED_STUCK] = stuck, [SCHED_UNCHANGED] = stay_held,
+		[SCHED_POLL] = poll_again, [SCHED_PAUSE] = pause_it,
+		[SCHED_RESUME] = resume,
+	},
+	[SCHED_HELD] = {
+		[SCHED_DUE] = make_ready, [SCHED_POLL] = poll_now,
+		[SCHED_PAUSE] = pause_it, [SCHED_CHANGED] = poll_now,
+	},
+	[SCHED_PAUSED] = {
+		[SCHED_POLL] = poll_now, [SCHED_RESUME] = resume,
+	},
+};
+
+void sched_event(struct sched *s, uint32_t id, enum sched_event event,
+	clock_ms now)
+{
+	action *act = table[s->entries[id].state][event];
+
+	if (act != NULL)
+		act(s, id, now);
+}
+
+void sched_advance(struct sched *s, clock_ms now)
+{
+	const struct timer *first;
+	struct timer timer;
+
+	while ((first = timers_first(&s->timers)) != NULL
+	       && (first->due <= now || !is_current(s, first))) {
+		timer = timers_pop(&s->timers);
+		if (is_current(s, &timer))
+			sched_event(s, timer.id, SCHED_DUE, now);
+	}
+}
+
+clock_ms sched_next(const struct sched *s)
+{
+	const struct timer *first = timers_first(&s->timers);
+
+	return first != NULL ? first->due : NEVER;
+}
+
+bool sched_take(struct sched *s, uint32_t *id_r, bool *held_r)
+{
+	uint32_t id = sched_next_ready(s);
+
+	if (id == NOBODY)
+		return false;
+	sched_event(s, id, SCHED_STARTED, 0);
+	*id_r = id;
+	*held_r = s->entries[id].held;
 	return true;
 }
 
-/* A worker gets none of the parent's descriptors but its own channel. */
-static void collect_foreign(struct sched *s)
+/* ---- making one ---- */
+
+struct sched *sched_new(struct sched_limits limits, uint64_t seed)
 {
-	size_t i, n = 0;
-
-	s->foreign[n++] = signal_pipe[0];
-	s->foreign[n++] = signal_pipe[1];
-	for (i = 0; i < s->running; i++) {
-		if (s->active[i]->chan >= 0)
-			s->foreign[n++] = s->active[i]->chan;
-		if (s->active[i]->mda_output >= 0)
-			s->foreign[n++] = s->active[i]->mda_output;
-	}
-	s->foreign[n] = -1;
-}
-
-static void done(struct sched *s, struct proc *proc)
-{
-	progress_result(&s->progress, proc);
-	s->worst = err_worse(s->worst, (enum err_class)proc->report.class);
-}
-
-static void start_one(struct sched *s, struct proc *proc)
-{
-	struct err err = ERR_INIT;
-
-	collect_foreign(s);
-	if (proc_start(proc, &s->session, &s->options->pass, s->foreign,
-		&err)) {
-		s->active[s->running++] = proc;
-		s->busy[proc->host]++;
-		return;
-	}
-	proc->state = PROC_DONE;
-	chan_report_err(&proc->report, &err);
-	done(s, proc);
-}
-
-static void start_due(struct sched *s)
-{
-	const struct config *config = s->options->config;
-	struct proc *proc;
-	size_t i;
-
-	while (s->next < s->count && s->procs[s->next].state != PROC_IDLE)
-		s->next++;
-	for (i = s->next; i < s->count && s->running < config->parallel
-	     && !s->stopping; i++) {
-		proc = &s->procs[i];
-		if (proc->state == PROC_IDLE
-		    && s->busy[proc->host] < config->per_host)
-			start_one(s, proc);
-	}
-}
-
-static void retire(struct sched *s, size_t i)
-{
-	struct proc *proc = s->active[i];
-
-	s->busy[proc->host]--;
-	s->active[i] = s->active[--s->running];
-	done(s, proc);
-}
-
-static void reap(struct sched *s)
-{
-	int status;
-	pid_t pid;
-	size_t i;
-
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		for (i = 0; i < s->running; i++) {
-			if (!proc_reaped(s->active[i], pid, status))
-				continue;
-			if (s->active[i]->state == PROC_DONE)
-				retire(s, i);
-			break;
-		}
-}
-
-static void stop(struct sched *s)
-{
-	size_t i;
-
-	if (s->stopping)
-		return;
-	log_info("stopping");
-	s->stopping = true;
-	s->stop_deadline = clock_after(STOP_MS);
-	for (i = 0; i < s->running; i++)
-		proc_stop(s->active[i]);
-}
-
-static void kill_slow(struct sched *s)
-{
-	size_t i;
-
-	if (!s->stopping || clock_left(s->stop_deadline) > 0)
-		return;
-	for (i = 0; i < s->running; i++)
-		if (s->active[i]->pid != 0)
-			kill(s->active[i]->pid, SIGKILL);
-	s->stop_deadline = clock_after(STOP_MS);
-}
-
-static void read_signals(struct sched *s)
-{
-	unsigned char bytes[64];
-	ssize_t i, n = read(signal_pipe[0], bytes, sizeof(bytes));
-
-	for (i = 0; i < n; i++)
-		if (bytes[i] != SIGCHLD)
-			stop(s);
-	reap(s);
-}
-
-static int timeout(struct sched *s)
-{
-	clock_ms next = progress_next(&s->progress, clock_after(FOREVER_MS));
-	size_t i;
-
-	if (s->stopping)
-		next = clock_min(next, s->stop_deadline);
-	for (i = 0; i < s->running; i++)
-		next = proc_next(s->active[i], next);
-	return clock_left(next);
-}
-
-static void watch(struct pollfd *p, int fd)
-{
-	p->fd = fd;
-	p->events = POLLIN;
-	p->revents = 0;
-}
-
-/* Waits for something to happen; false if the system cannot even do that. */
-static bool wait_for_events(struct sched *s)
-{
-	size_t i;
-
-	watch(&s->fds[0], signal_pipe[0]);
-	for (i = 0; i < s->running; i++) {
-		watch(&s->fds[1 + 2 * i], s->active[i]->chan);
-		watch(&s->fds[2 + 2 * i], s->active[i]->mda_output);
-	}
-	if (poll(s->fds, 1 + 2 * s->running, timeout(s)) >= 0)
-		return true;
-	for (i = 0; i < 1 + 2 * s->running; i++)
-		s->fds[i].revents = 0;
-	if (errno == EINTR)
-		return true;
-	log_error("poll: %s", strerror(errno));
-	return false;
-}
-
-static void turn(struct sched *s)
-{
-	struct proc *proc;
-	size_t i;
-
-	if (!wait_for_events(s)) {
-		s->worst = err_worse(s->worst, ERR_RETRY);
-		stop(s);
-		s->stop_deadline = clock_now();
-		read_signals(s);
-	}
-	for (i = 0; i < s->running; i++) {
-		proc = s->active[i];
-		if (s->fds[1 + 2 * i].revents != 0 && proc->chan >= 0)
-			proc_read_channel(proc);
-		if (s->fds[2 + 2 * i].revents != 0 && proc->mda_output >= 0)
-			proc_read_output(proc);
-		proc_tick(proc);
-	}
-	if (s->fds[0].revents != 0)
-		read_signals(s);
-	kill_slow(s);
-}
-
-/* Reading the store takes longer than a pass that needs none of it. */
-static bool needs_system_trust(const struct sched_options *options)
-{
-	const struct account *a;
-	size_t i;
-
-	for (i = 0; i < options->count; i++) {
-		a = options->accounts[i];
-		if (a->tls != TLS_NONE && a->ca_file == NULL && a->pin == NULL)
-			return true;
-	}
-	return false;
-}
-
-/* Numbers the hosts, so that counting their connections takes no search. */
-static void number_hosts(struct sched *s)
-{
-	size_t i, j;
-
-	for (i = 0; i < s->count; i++) {
-		for (j = 0; j < i; j++)
-			if (strcasecmp(s->procs[j].account->host,
-				s->procs[i].account->host) == 0)
-				break;
-		s->procs[i].host = j < i ? s->procs[j].host : i;
-	}
-}
-
-/* Each account that runs needs two descriptors here. */
-static void raise_limit(void)
-{
-	struct rlimit files;
-
-	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
-		return;
-	files.rlim_cur = files.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &files);
-}
-
-static void set_up(struct sched *s, const struct sched_options *options)
-{
-	size_t i, n = options->count;
-	size_t most = (size_t)options->config->parallel;
+	struct sched *s = mem_grow(NULL, 1, sizeof(*s));
 
 	memset(s, 0, sizeof(*s));
-	s->options = options;
-	s->count = n;
-	if (most > n)
-		most = n;
-	s->procs = mem_grow(NULL, n + 1, sizeof(*s->procs));
-	s->active = mem_grow(NULL, most + 1, sizeof(struct proc *));
-	s->busy = mem_grow(NULL, n + 1, sizeof(*s->busy));
-	memset(s->busy, 0, (n + 1) * sizeof(*s->busy));
-	s->fds = mem_grow(NULL, 1 + 2 * most, sizeof(*s->fds));
-	s->foreign = mem_grow(NULL, 3 + 2 * most, sizeof(*s->foreign));
-	for (i = 0; i < n; i++)
-		proc_init(&s->procs[i], options->accounts[i]);
-	number_hosts(s);
-	raise_limit();
-	s->trust = tls_trust_new(needs_system_trust(options));
-	s->session = (struct session_options){ options->config, NULL,
-		s->trust, -1, options->trace };
-	progress_init(&s->progress, options->quiet, options->trace == NULL);
+	s->limits = limits;
+	s->random = seed;
+	s->rings[SOUND].first = s->rings[SUSPECT].first = NOBODY;
+	return s;
 }
 
-static void tear_down(struct sched *s)
+void sched_free(struct sched *s)
 {
-	progress_end(&s->progress);
-	tls_trust_free(s->trust);
-	free(s->procs);
-	free(s->active);
-	free(s->busy);
-	free(s->fds);
-	free(s->foreign);
+	if (s == NULL)
+		return;
+	hosts_free(&s->names);
+	timers_free(&s->timers);
+	free(s->hosts);
+	free(s->entries);
+	free(s);
 }
 
-enum err_class sched_fetch(const struct sched_options *options)
+static uint32_t new_entry(struct sched *s, const struct sched_plan *plan)
 {
-	struct err err = ERR_INIT;
-	struct sched s;
+	struct entry *e;
 
-	if (!catch_signals(&err)) {
-		log_err(LOG_LEVEL_ERROR, &err);
-		return err.class;
+	if (s->count == s->room) {
+		s->room = s->room < 16 ? 16 : s->room + s->room / 2;
+		s->entries = mem_grow(s->entries, s->room, sizeof(*e));
 	}
-	set_up(&s, options);
-	for (start_due(&s); s.running != 0; start_due(&s)) {
-		progress_draw(&s.progress, s.active, s.running);
-		turn(&s);
+	e = &s->entries[s->count];
+	memset(e, 0, sizeof(*e));
+	e->host = sched_host(s, plan->host);
+	e->interval = plan->interval;
+	e->jitter = plan->jitter;
+	e->due = NEVER;
+	return (uint32_t)s->count++;
+}
+
+uint32_t sched_add(struct sched *s, const struct sched_plan *plan,
+	const struct sched_past *past, clock_ms first)
+{
+	uint32_t id = new_entry(s, plan);
+
+	s->entries[id].succeeded = past->succeeded;
+	s->entries[id].streak = past->streak;
+	arm(s, id, plan->interval == 0 ? NEVER : first);
+	return id;
+}
+
+uint32_t sched_carry(struct sched *s, const struct sched_plan *plan,
+	const struct sched *old, uint32_t old_id, clock_ms now)
+{
+	const struct entry *was = &old->entries[old_id];
+	uint32_t id = new_entry(s, plan), host = s->entries[id].host;
+	struct entry *e = &s->entries[id];
+	clock_ms due = was->due;
+
+	*e = *was;
+	e->host = host;
+	e->interval = plan->interval;
+	e->jitter = plan->jitter;
+	e->queued = false;
+	e->state = SCHED_WAITING;
+	if (is_timed(was)) {
+		due = clock_min(due, now + pause_ms(e)
+			+ (clock_ms)e->jitter * 1000);
+		arm(s, id, due);
 	}
-	tear_down(&s);
-	return s.stopping ? err_worse(s.worst, ERR_STOP) : s.worst;
+	set_state(s, id, (enum sched_state)was->state);
+	if (was->state == SCHED_READY)
+		sched_enqueue(s, id);
+	if (was->state == SCHED_RUNNING)
+		sched_take_slot(s, e);
+	return id;
+}
+
+void sched_delay(struct sched *s, uint32_t id, uint32_t seconds)
+{
+	s->entries[id].delay = seconds;
+}
+
+/* ---- looking ---- */
+
+bool sched_idle(const struct sched *s)
+{
+	return s->ready == 0 && s->running[SOUND] + s->running[SUSPECT] == 0;
+}
+
+enum sched_state sched_state(const struct sched *s, uint32_t id)
+{
+	return (enum sched_state)s->entries[id].state;
+}
+
+bool sched_is_paused(const struct sched *s, uint32_t id)
+{
+	return s->entries[id].paused;
+}
+
+clock_ms sched_due(const struct sched *s, uint32_t id)
+{
+	return is_timed(&s->entries[id]) ? s->entries[id].due : NEVER;
+}
+
+const char *sched_state_name(enum sched_state state)
+{
+	return state_names[state];
+}
+
+size_t sched_size(const struct sched *s)
+{
+	return sizeof(*s) + s->room * sizeof(*s->entries)
+		+ s->host_room * sizeof(*s->hosts)
+		+ s->timers.room * sizeof(*s->timers.heap) + s->names.bytes
+		+ s->names.room * sizeof(*s->names.names)
+		+ s->names.slots * sizeof(*s->names.table);
 }

@@ -115,6 +115,7 @@ static void own_signals(void)
 
 	sigaction(SIGINT, &ignore, NULL);
 	sigaction(SIGHUP, &ignore, NULL);
+	sigaction(SIGUSR1, &ignore, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
 	/* A limit on file sizes is an error of write(), as a full disk is. */
 	sigaction(SIGXFSZ, &ignore, NULL);

@@ -83,6 +83,7 @@ struct account {
 	enum auth_mech auth[AUTH_MECHS];	/* in order of preference */
 	size_t auth_count;		/* 0 means auto */
 	struct keep keep;
+	uint64_t interval, jitter;	/* seconds; for the daemon */
 	struct deliver deliver;
 	struct account_limits limits;
 	struct account_timeouts timeouts;

@@ -15,6 +15,7 @@
 #define SIZE_LARGEST (1ull << 50)
 #define COUNT_LARGEST 1000000000ull
 #define TIMEOUT_LARGEST (7u * DAY)
+#define INTERVAL_LARGEST (30u * DAY)
 
 /* The address space of names: a longer one is a mistake. */
 #define HOST_LONGEST 253
@@ -74,6 +75,7 @@ const struct account account_fresh = {
 	.enabled = true,
 	.tls = TLS_IMPLICIT,
 	.keep = { KEEP_ALWAYS, 0 },
+	.interval = 5 * MINUTE,
 	.limits = { .message = 1024 * MIB },
 	.timeouts = {
 		.connect = 30, .tls = 30, .greeting = 2 * MINUTE,
@@ -183,6 +185,10 @@ const struct field account_fields[] = {
 	  .help = "ways to log in, the preferred one first" },
 	{ "keep", FIELD_KEEP, AT(account, keep),
 	  .help = "how long messages stay on the server" },
+	{ "interval", FIELD_SECONDS, AT(account, interval), 1, INTERVAL_LARGEST,
+	  .help = "how often the daemon polls it" },
+	{ "jitter", FIELD_SECONDS, AT(account, jitter), 0, INTERVAL_LARGEST,
+	  .help = "how much later, at random, that may be" },
 	{ "deliver", FIELD_CHOICE, AT(account, deliver),
 	  .fields = deliver_fields, .size = sizeof(struct deliver),
 	  .help = "where messages go" },

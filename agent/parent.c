@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "agent/parent.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "agent/base/arena.h"
+#include "agent/base/clock.h"
+#include "agent/base/log.h"
+#include "agent/signals.h"
+#include "agent/verdict.h"
+
+#define FOREVER_MS 3600000
+/* Between two looks at everything when the system cannot wait for us. */
+#define NAP_MS 50
+
+struct parent {
+	struct parent_options options;
+	struct roster *roster;
+	struct tls_trust *trust;
+	struct parent_slot **slots;	/* the first `running` are in use */
+	size_t capacity, running;
+	struct pollfd *fds;		/* signals, guests, two for each slot */
+	size_t guests;
+	int *foreign;			/* for workers; see struct worker_start */
+	bool stopping;
+	clock_ms stop_deadline;
+};
+
+/* Reading the store takes longer than a pass that needs none of it. */
+static bool needs_system_trust(const struct roster *roster)
+{
+	const struct account *a;
+	uint32_t i;
+
+	for (i = 0; i < roster->count; i++) {
+		a = roster->accounts[i];
+		if (a->tls != TLS_NONE && a->ca_file == NULL && a->pin == NULL)
+			return true;
+	}
+	return false;
+}
+
+/* Each account that runs needs two descriptors here. */
+static void raise_limit(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
+/* Room for as many passes as the configuration allows. */
+static void make_room(struct parent *p)
+{
+	size_t wanted = (size_t)p->roster->config->parallel;
+
+	if (wanted > p->roster->count)
+		wanted = p->roster->count;
+	/* Those of accounts that are gone do not count for the scheduler. */
+	wanted += p->running;
+	if (wanted <= p->capacity)
+		return;
+	p->slots = mem_grow(p->slots, wanted, sizeof(*p->slots));
+	memset(p->slots + p->capacity, 0,
+		(wanted - p->capacity) * sizeof(*p->slots));
+	p->capacity = wanted;
+	p->fds = mem_grow(p->fds, 1 + PARENT_GUESTS + 2 * wanted,
+		sizeof(*p->fds));
+	p->foreign = mem_grow(p->foreign, 3 + PARENT_FOREIGN + 2 * wanted,
+		sizeof(*p->foreign));
+}
+
+struct parent *parent_new(const struct parent_options *options)
+{
+	struct parent *p = mem_grow(NULL, 1, sizeof(*p));
+
+	memset(p, 0, sizeof(*p));
+	p->options = *options;
+	p->roster = options->roster;
+	make_room(p);
+	raise_limit();
+	p->trust = tls_trust_new(needs_system_trust(p->roster));
+	return p;
+}
+
+/* A worker gets none of the parent's descriptors but its own channel. */
+static void collect_foreign(struct parent *p)
+{
+	const struct proc *proc;
+	size_t i, n = 0;
+
+	p->foreign[n++] = signals_fd();
+	p->foreign[n++] = signals_write_fd();
+	if (p->options.owner.foreign != NULL)
+		n += p->options.owner.foreign(p->options.owner.arg,
+			p->foreign + n);
+	for (i = 0; i < p->running; i++) {
+		proc = &p->slots[i]->proc;
+		if (proc->chan >= 0)
+			p->foreign[n++] = proc->chan;
+		if (proc->mda.output >= 0)
+			p->foreign[n++] = proc->mda.output;
+	}
+	p->foreign[n] = -1;
+}
+
+static void ended(struct parent *p, struct parent_slot *slot)
+{
+	const struct chan_report *report = &slot->proc.report;
+
+	if (slot->id != ROSTER_NOBODY) {
+		sched_delay(p->roster->sched, slot->id, report->login_delay);
+		sched_event(p->roster->sched, slot->id, verdict(report),
+			clock_now());
+	}
+	p->options.owner.ended(p->options.owner.arg, slot);
+	roster_drop(slot->roster);
+}
+
+static void start(struct parent *p, uint32_t id)
+{
+	const struct session_options session = { p->roster->config, NULL,
+		p->trust, -1, p->options.trace };
+	struct err err = ERR_INIT;
+	struct parent_slot *slot;
+
+	if (p->slots[p->running] == NULL)
+		p->slots[p->running] = mem_grow(NULL, 1, sizeof(*slot));
+	slot = p->slots[p->running];
+	proc_init(&slot->proc, p->roster->accounts[id]);
+	slot->roster = roster_use(p->roster);
+	slot->id = id;
+	collect_foreign(p);
+	if (proc_start(&slot->proc, &session, &p->options.pass, p->foreign,
+		&err)) {
+		p->running++;
+		return;
+	}
+	slot->proc.state = PROC_DONE;
+	chan_report_err(&slot->proc.report, &err);
+	ended(p, slot);
+}
+
+void parent_start(struct parent *p)
+{
+	const struct parent_owner *owner = &p->options.owner;
+	uint32_t id;
+	bool held;
+
+	if (p->stopping)
+		return;
+	sched_advance(p->roster->sched, clock_now());
+	while (p->running < p->capacity
+	       && sched_take(p->roster->sched, &id, &held)) {
+		if (held && owner->changed != NULL && !owner->changed(
+			owner->arg, p->roster->accounts[id]))
+			sched_event(p->roster->sched, id, SCHED_UNCHANGED,
+				clock_now());
+		else
+			start(p, id);
+	}
+}
+
+static void retire(struct parent *p, size_t i)
+{
+	struct parent_slot *slot = p->slots[i];
+
+	p->slots[i] = p->slots[--p->running];
+	p->slots[p->running] = slot;
+	ended(p, slot);
+}
+
+static void reap(struct parent *p)
+{
+	int status;
+	pid_t pid;
+	size_t i;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (i = 0; i < p->running; i++) {
+			if (!proc_reaped(&p->slots[i]->proc, pid, status))
+				continue;
+			if (p->slots[i]->proc.state == PROC_DONE)
+				retire(p, i);
+			break;
+		}
+}
+
+void parent_stop(struct parent *p)
+{
+	size_t i;
+
+	if (p->stopping)
+		return;
+	p->stopping = true;
+	p->stop_deadline = clock_after(p->options.stop_ms);
+	for (i = 0; i < p->running; i++)
+		proc_stop(&p->slots[i]->proc);
+}
+
+/* Recovery does the rest. */
+static void kill_slow(struct parent *p)
+{
+	size_t i;
+
+	if (!p->stopping || clock_left(p->stop_deadline) > 0)
+		return;
+	for (i = 0; i < p->running; i++)
+		proc_kill(&p->slots[i]->proc);
+	p->stop_deadline = clock_after(p->options.stop_ms);
+}
+
+static int timeout(const struct parent *p)
+{
+	const struct parent_owner *owner = &p->options.owner;
+	clock_ms next = clock_after(FOREVER_MS);
+	size_t i;
+
+	if (owner->next != NULL)
+		next = owner->next(owner->arg, next);
+	if (p->stopping)
+		next = clock_min(next, p->stop_deadline);
+	else
+		next = clock_min(next, sched_next(p->roster->sched));
+	for (i = 0; i < p->running; i++)
+		next = proc_next(&p->slots[i]->proc, next);
+	return clock_left(next);
+}
+
+static void watch(struct pollfd *p, int fd)
+{
+	p->fd = fd;
+	p->events = POLLIN;
+	p->revents = 0;
+}
+
+static size_t fill_fds(struct parent *p)
+{
+	const struct parent_owner *owner = &p->options.owner;
+	size_t i, n = 1;
+
+	watch(&p->fds[0], signals_fd());
+	p->guests = owner->watch == NULL ? 0
+		: owner->watch(owner->arg, p->fds + 1);
+	n += p->guests;
+	for (i = 0; i < p->running; i++) {
+		watch(&p->fds[n++], p->slots[i]->proc.chan);
+		watch(&p->fds[n++], p->slots[i]->proc.mda.output);
+	}
+	return n;
+}
+
+/* If the system cannot wait for so many, each is looked at now and then:
+ * reading where nothing is does no harm. */
+static void wait_for_events(struct parent *p)
+{
+	size_t i, n = fill_fds(p);
+	int ready = poll(p->fds, n, timeout(p));
+	short all = POLLIN;
+
+	if (ready >= 0)
+		return;
+	if (errno == EINTR) {
+		all = 0;
+	} else {
+		log_error("poll: %s", strerror(errno));
+		clock_sleep(NAP_MS);
+	}
+	for (i = 0; i < n; i++)
+		p->fds[i].revents = all;
+}
+
+static void read_slots(struct parent *p)
+{
+	const struct pollfd *fds = p->fds + 1 + p->guests;
+	struct proc *proc;
+	size_t i;
+
+	for (i = 0; i < p->running; i++) {
+		proc = &p->slots[i]->proc;
+		if (fds[2 * i].revents != 0 && proc->chan >= 0)
+			proc_read_channel(proc);
+		if (fds[2 * i + 1].revents != 0 && proc->mda.output >= 0)
+			mda_read(&proc->mda);
+		proc_tick(proc);
+	}
+}
+
+static void read_signals(struct parent *p)
+{
+	const struct parent_owner *owner = &p->options.owner;
+	unsigned int set = signals_take();
+
+	if (owner->signalled != NULL && (set & ~(unsigned)SIGNALS_CHILD) != 0)
+		owner->signalled(owner->arg, set);
+	reap(p);
+}
+
+void parent_turn(struct parent *p)
+{
+	const struct parent_owner *owner = &p->options.owner;
+
+	wait_for_events(p);
+	read_slots(p);
+	if (p->fds[0].revents != 0)
+		read_signals(p);
+	if (owner->react != NULL)
+		owner->react(owner->arg, p->fds + 1, p->guests);
+	kill_slow(p);
+	parent_start(p);
+}
+
+bool parent_stopping(const struct parent *p)
+{
+	return p->stopping;
+}
+
+bool parent_idle(const struct parent *p)
+{
+	return p->running == 0 && (p->stopping || sched_idle(p->roster->sched));
+}
+
+void parent_replace(struct parent *p, struct roster *roster)
+{
+	struct parent_slot *slot;
+	size_t i;
+
+	for (i = 0; i < p->running; i++) {
+		slot = p->slots[i];
+		if (slot->id == ROSTER_NOBODY)
+			continue;
+		slot->id = roster_find(roster, slot->proc.account->name);
+		if (slot->id == ROSTER_NOBODY)
+			proc_stop(&slot->proc);
+	}
+	roster_drop(p->roster);
+	p->roster = roster;
+	make_room(p);
+	/* Read anew: the system's certificates may be other ones by now. */
+	tls_trust_free(p->trust);
+	p->trust = tls_trust_new(needs_system_trust(roster));
+}
+
+struct roster *parent_roster(const struct parent *p)
+{
+	return p->roster;
+}
+
+struct parent_slot *const *parent_active(const struct parent *p,
+	size_t *count_r)
+{
+	*count_r = p->running;
+	return p->slots;
+}
+
+void parent_free(struct parent *p)
+{
+	size_t i;
+
+	if (p == NULL)
+		return;
+	for (i = 0; i < p->capacity; i++)
+		free(p->slots[i]);
+	roster_drop(p->roster);
+	tls_trust_free(p->trust);
+	free(p->slots);
+	free(p->fds);
+	free(p->foreign);
+	free(p);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef AGENT_SCHED_PRIV_H
+#define AGENT_SCHED_PRIV_H
+
+#include "agent/hosts.h"
+#include "agent/sched.h"
+#include "agent/timers.h"
+
+/*
+ * What the files of the scheduler share: sched.c (time and states) and
+ * sched_queue.c (slots).
+ *
+ * Whoever is ready stands in one of the two queues of its host. A host whose
+ * queue has somebody and that has room stands in the ring of that kind, so
+ * finding the next one to start takes no search.
+ */
+
+#define NOBODY UINT32_MAX
+
+enum queue_kind { SOUND, SUSPECT, QUEUES };
+
+struct entry {
+	clock_ms due;			/* or NEVER */
+	clock_ms hold_end;		/* SCHED_HELD */
+	uint32_t host;
+	uint32_t behind;		/* the next in the queue */
+	uint32_t stamp;			/* of its timer */
+	uint32_t interval, jitter;	/* seconds */
+	uint32_t delay;			/* seconds the server wants */
+	uint32_t offset;		/* what of `due` is jitter */
+	uint32_t streak;		/* bad passes in a row */
+	uint8_t refusals;
+	uint8_t state;			/* enum sched_state */
+	uint8_t queued;			/* it stands in a queue */
+	uint8_t slot_of;		/* enum queue_kind, when it started */
+	uint8_t succeeded, paused, again, held;
+};
+
+struct queue {
+	uint32_t first, last;
+	uint32_t next_host;		/* in the ring of this kind */
+	bool in_ring;			/* it may have somebody to start */
+};
+
+struct host {
+	struct queue queues[QUEUES];
+	uint32_t running[QUEUES];
+};
+
+struct ring {
+	uint32_t first, last;
+};
+
+struct sched {
+	struct sched_limits limits;
+	uint64_t random;
+	struct entry *entries;
+	size_t count, room;
+	struct host *hosts;
+	size_t host_count, host_room;
+	struct hosts names;
+	struct timers timers;
+	struct ring rings[QUEUES];
+	uint32_t running[QUEUES];
+	size_t ready;
+	enum queue_kind turn;
+};
+
+/* The number of a host of that name. */
+uint32_t sched_host(struct sched *s, const char *name);
+/* A ready account waits for a slot. */
+void sched_enqueue(struct sched *s, uint32_t id);
+/* Whose turn it is, or NOBODY; it has left its queue. */
+uint32_t sched_next_ready(struct sched *s);
+/* It runs; it has ended. */
+void sched_take_slot(struct sched *s, const struct entry *e);
+void sched_free_slot(struct sched *s, const struct entry *e);
+
+#endif
