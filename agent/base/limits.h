@@ -57,6 +57,17 @@
 #define LIMIT_ACCOUNT_NAME	64
 #define LIMIT_PARALLEL		1000
 
+/* Control socket. A person and a few scripts ask at once; more wait in the
+ * kernel's queue. A request names every account at most. A caller has so long
+ * to ask, and as long again to take the answer. */
+#define LIMIT_CONTROL_CALLERS	8
+#define LIMIT_CONTROL_REQUEST	(128 * 1024)
+#define LIMIT_CONTROL_MS	5000
+/* What a caller takes from a daemon, and how long it waits: a reload reads
+ * 10,000 accounts in less than that, and some hundred bytes tell of each. */
+#define LIMIT_CONTROL_ANSWER	(64u << 20)
+#define LIMIT_CONTROL_ANSWER_MS	60000
+
 /* Secrets: a token fits, a whole file given by mistake does not. */
 #define LIMIT_SECRET		(12 * 1024)
 /* A password command may ask a person through pinentry. */
