@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "agent/marker.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libgen.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent/base/digest.h"
+#include "agent/base/fsx.h"
 #include "agent/base/log.h"
 #include "agent/base/num.h"
 
@@ -97,31 +97,11 @@ bool marker_check_age(const struct marker *marker, const char *path,
 	return true;
 }
 
-static void replace(int dir, const char *name, const char *text, size_t len)
-{
-	char temporary[80];
-	bool ok;
-	int fd;
-
-	snprintf(temporary, sizeof(temporary), "%s.new", name);
-	fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW
-		| O_CLOEXEC, 0600);
-	if (fd < 0) {
-		log_debug("cannot write %s: %s", name, strerror(errno));
-		return;
-	}
-	ok = write(fd, text, len) == (ssize_t)len;
-	ok = close(fd) == 0 && ok;
-	if (!ok || renameat(dir, temporary, dir, name) < 0) {
-		log_debug("cannot write %s: %s", name, strerror(errno));
-		unlinkat(dir, temporary, 0);
-	}
-}
-
 void marker_write(const struct marker *marker, const struct account *account,
 	const struct ledger *ledger)
 {
 	uint64_t last = ledger_durable_id(ledger);
+	struct err err = ERR_INIT;
 	char text[200];
 	int dir, n;
 
@@ -134,6 +114,7 @@ void marker_write(const struct marker *marker, const struct account *account,
 		return;
 	n = snprintf(text, sizeof(text), "postrider %s %" PRIu64 " %s\n",
 		ledger_epoch(ledger), last, account->name);
-	replace(dir, marker->name, text, (size_t)n);
+	if (!fsx_replace(dir, marker->name, text, (size_t)n, 0600, &err))
+		log_err(LOG_LEVEL_DEBUG, &err);
 	close(dir);
 }

@@ -187,6 +187,41 @@ bool fsx_read_file(const char *path, size_t max, char **data_r, size_t *len_r,
 	return ok;
 }
 
+/* A file of that name is left over, or somebody's trap: not ours to open. */
+static int create_new(int dir, const char *name, mode_t mode)
+{
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+	int fd = openat(dir, name, flags, mode);
+
+	if (fd >= 0 || errno != EEXIST || unlinkat(dir, name, 0) < 0)
+		return fd;
+	return openat(dir, name, flags, mode);
+}
+
+bool fsx_replace(int dir, const char *name, const void *data, size_t len,
+	mode_t mode, struct err *err)
+{
+	char fresh[PATH_MAX];
+	bool ok;
+	int fd;
+
+	snprintf(fresh, sizeof(fresh), "%.*s.new", PATH_MAX - 8, name);
+	fd = create_new(dir, fresh, mode);
+	if (fd < 0)
+		return err_sys(err, errno, "cannot make %s", fresh);
+	/* Others are to read it, whatever the umask says. */
+	ok = (mode & 077) == 0 || fchmod(fd, mode) == 0
+		|| err_sys(err, errno, "cannot set the mode of %s", fresh);
+	ok = ok && fsx_write(fd, data, len, fresh, err);
+	if (close(fd) < 0 && ok)
+		ok = err_sys(err, errno, "cannot write %s", fresh);
+	if (ok && renameat(dir, fresh, dir, name) < 0)
+		ok = err_sys(err, errno, "cannot rename %s", fresh);
+	if (!ok)
+		unlinkat(dir, fresh, 0);
+	return ok;
+}
+
 bool fsx_sync(int fd, const char *what, struct err *err)
 {
 	if (fdatasync(fd) == 0)

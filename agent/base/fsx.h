@@ -39,6 +39,12 @@ bool fsx_copy(int from, uint64_t at, uint64_t len, int to, const char *what,
 bool fsx_read_file(const char *path, size_t max, char **data_r, size_t *len_r,
 	struct err *err) MUST_USE;
 
+/* Puts a small file in the place of another, or of none, whole: at no moment
+ * can a reader see half of it. Nothing is flushed: after a power cut it may be
+ * the old one, the new one or empty. */
+bool fsx_replace(int dir, const char *name, const void *data, size_t len,
+	mode_t mode, struct err *err) MUST_USE;
+
 /* Data and size durable (fdatasync where that is enough). */
 bool fsx_sync(int fd, const char *what, struct err *err) MUST_USE;
 /* The entries of a directory durable. File systems that cannot say so
