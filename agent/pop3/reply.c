@@ -234,3 +234,23 @@ bool capa_has_sasl(const struct capa *capa, const char *mechanism)
 	snprintf(padded, sizeof(padded), " %s ", mechanism);
 	return strstr(capa->sasl_list, padded) != NULL;
 }
+
+/* The first word is what counts; " USER" behind it says that it is another
+ * one for each user, as it is after the login. */
+static bool first_number(const char *text, uint64_t max, uint64_t *number_r)
+{
+	return num_u64(text, strcspn(text, " "), max, number_r);
+}
+
+uint32_t capa_login_delay(const struct capa *capa)
+{
+	uint64_t seconds;
+
+	return first_number(capa->login_delay, UINT32_MAX, &seconds)
+		? (uint32_t)seconds : 0;
+}
+
+bool capa_expires(const struct capa *capa, uint64_t *days_r)
+{
+	return first_number(capa->expire, UINT32_MAX, days_r);
+}

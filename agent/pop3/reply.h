@@ -57,5 +57,11 @@ struct capa {
 
 void reply_capa(const char *line, size_t len, struct capa *capa);
 bool capa_has_sasl(const struct capa *capa, const char *mechanism);
+/* Seconds between two logins that the server demands (LOGIN-DELAY); 0 if it
+ * says nothing that makes sense. */
+uint32_t capa_login_delay(const struct capa *capa);
+/* Does it delete messages by itself (EXPIRE), and after how many days at the
+ * earliest? */
+bool capa_expires(const struct capa *capa, uint64_t *days_r);
 
 #endif

@@ -347,6 +347,43 @@ static void test_capa(void)
 	tap_ok(!capa_has_sasl(&c, "PLAIN"), "a name that is cut off is none");
 }
 
+static void test_policies(void)
+{
+	static const struct {
+		const char *login_delay, *expire;
+		uint32_t delay;
+		bool expires;
+		uint64_t days;
+	} rows[] = {
+		{ "LOGIN-DELAY 900", "EXPIRE 60", 900, true, 60 },
+		{ "LOGIN-DELAY 900 USER", "EXPIRE 0 USER", 900, true, 0 },
+		{ "LOGIN-DELAY 0", "EXPIRE NEVER", 0, false, 0 },
+		{ "LOGIN-DELAY", "EXPIRE", 0, false, 0 },
+		{ "LOGIN-DELAY -1", "EXPIRE NEVER USER", 0, false, 0 },
+		{ "LOGIN-DELAY 1h", "EXPIRE 5d", 0, false, 0 },
+		{ "LOGIN-DELAY 4294967295", "EXPIRE 4294967295", UINT32_MAX,
+		  true, UINT32_MAX },
+		{ "LOGIN-DELAY 4294967296", "EXPIRE 4294967296", 0, false, 0 },
+		{ "LOGIN-DELAY 99999999999999999999",
+		  "EXPIRE 99999999999999999999", 0, false, 0 },
+	};
+	struct capa c;
+	uint64_t days;
+	bool expires;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		memset(&c, 0, sizeof(c));
+		capa_line(&c, rows[i].login_delay, strlen(rows[i].login_delay));
+		capa_line(&c, rows[i].expire, strlen(rows[i].expire));
+		expires = capa_expires(&c, &days);
+		tap_ok(capa_login_delay(&c) == rows[i].delay
+			&& expires == rows[i].expires
+			&& (!expires || days == rows[i].days), "%s, %s",
+			rows[i].login_delay, rows[i].expire);
+	}
+}
+
 int main(void)
 {
 	test_statuses();
@@ -356,5 +393,6 @@ int main(void)
 	test_uidls();
 	test_long_uids();
 	test_capa();
+	test_policies();
 	return tap_done();
 }
