@@ -9,30 +9,45 @@
  * asks how it is: the file `memory` in its state directory. Nothing depends on
  * it but comfort: a file that is missing, damaged or of another version is as
  * good as an empty one, and it is written whole but never flushed.
+ *
+ * The file is text: "postrider memory 1", then a line "KEY VALUE" for each
+ * member that is not zero, then "check" and a digest of all before it. A key
+ * that is not known is passed over.
  */
 
-/* How the account fares. Times are seconds since 1970; 0 is never. */
+/* How the account fares. Times are seconds since 1970; 0 is never. A pass is
+ * bad when the account could not be polled; one that went through but for
+ * single messages (ERR_MSG) is a good one, with an error of its own. */
 struct outcome {
 	int64_t tried;			/* end of the last pass */
 	int64_t succeeded;		/* end of the last good one */
-	int64_t failing_since;		/* the first bad one after it */
+	int64_t failing_since;		/* the first bad one after it, or 0 */
 	int64_t noticed;		/* when the owner was told of that */
+	int64_t failed;			/* end of the last one with an error */
 	int64_t cert_expiry;		/* of the server's certificate */
 	uint64_t passes, messages, bytes;	/* all that were, delivered */
 	uint64_t failures[ERR_CONFIG + 1];	/* passes by class */
 	uint64_t streak;		/* bad passes in a row */
-	enum err_class class;		/* of the last pass */
+	enum err_class class;		/* of the last error... */
 	enum err_code code;
-	char text[256], server[128];	/* of the last bad one, printable */
+	char text[512], server[256];	/* ...with its words, printable */
 };
 
 struct memory {
 	struct outcome outcome;
+	/* When a person was last warned that the server keeps messages for
+	 * too short a time, or says that it is broken for good. */
+	int64_t expire_warned, fault_warned;
 };
 
-/* Adds a pass that ended now. One that met a lock of ours (ERR_CODE_BUSY) or
- * was stopped is no news. */
-void outcome_add(struct outcome *outcome, const struct chan_report *report,
+/* Adds a pass that ended now. False if it is no news: it met a lock of ours
+ * (ERR_CODE_BUSY) or was stopped; what it delivered counts all the same. */
+bool outcome_add(struct outcome *outcome, const struct chan_report *report,
+	int64_t now);
+
+/* After outcome_add(): has the account failed for `after` seconds now, or
+ * come back after that was told? Each is answered once. */
+enum chan_turn outcome_turn(struct outcome *outcome, uint64_t after,
 	int64_t now);
 
 /* Reads the file in an open state directory, or in state/ACCOUNT. */

@@ -151,7 +151,10 @@ static bool open_local(struct pass *pass, struct err *err)
 	char name[PATH_MAX + 16];
 
 	if (!account_dir_open(&pass->dir, config->state, pass->account->name,
-		err) || !open_ledger(pass, err))
+		err))
+		return false;
+	pass_recall(pass);
+	if (!open_ledger(pass, err))
 		return false;
 	pass->dest_env = (struct dest_env){ pass, env_hint, env_hint_sync,
 		env_may_go_on, env_spawn, pass->dir.stage, pass->dir.stage_path,
@@ -212,6 +215,7 @@ static bool hold_session(struct pass *pass, struct err *err)
 	pass->client = session_open(&pass->env->session, err);
 	if (pass->client == NULL)
 		return false;
+	pass_learn_server(pass);
 	if (pass->lockstep)
 		client_lockstep(pass->client);
 	if (!list(pass, err) || !pass_check_known(pass, false, err))
@@ -276,6 +280,7 @@ void pass_run(const struct pass_env *env, struct chan_report *report_r)
 		err_clear(&err);
 	chan_report_err(report_r, &err);
 	client_close(pass->client);
+	pass_remember(pass);
 	if (pass->batch.dest != NULL)
 		marker_write(&pass->marker, pass->account, pass->ledger);
 	dest_close(pass->batch.dest);

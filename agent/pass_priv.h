@@ -6,13 +6,14 @@
 #include "agent/base/arena.h"
 #include "agent/batch.h"
 #include "agent/marker.h"
+#include "agent/memory.h"
 #include "agent/pass.h"
 #include "agent/plan.h"
 
 /*
  * What the files of a pass share: pass.c (its course), pass_known.c (TOP),
  * pass_fetch.c (RETR), pass_step.c (sessions gone wrong), pass_delete.c (DELE
- * and QUIT).
+ * and QUIT), pass_memory.c (what outlasts it).
  */
 
 struct pass {
@@ -24,6 +25,8 @@ struct pass {
 	struct arena *arena;
 	struct account_dir dir;
 	struct marker marker;
+	struct memory memory;
+	bool recalled;			/* `memory` was read, under the lock */
 	struct ledger *ledger;
 	struct dest_env dest_env;
 	struct batch batch;
@@ -86,6 +89,14 @@ bool pass_check_known(struct pass *pass, bool trouble, struct err *err)
 /* Notes what is new about a message that was recognised. */
 bool pass_note_known(struct pass *pass, struct plan_message *m,
 	struct err *err) MUST_USE;
+/* Reads `memory`; the lock is held. */
+void pass_recall(struct pass *pass);
+/* After the login: what the server announces about itself. */
+void pass_learn_server(struct pass *pass);
+/* The report is complete but for its turn: fills that in, and leaves all of
+ * it to the next pass. */
+void pass_remember(struct pass *pass);
+
 /* Marks as seen every message that is listed and not known. */
 bool pass_baseline(struct pass *pass, struct err *err) MUST_USE;
 /* Retrieves and delivers every PLAN_FETCH that the limits allow. */

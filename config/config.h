@@ -67,6 +67,11 @@ struct account_timeouts {
 	uint64_t connect, tls, greeting, command, login, body, quit, session;
 };
 
+/* What the owner of an account that cannot be polled is told. */
+struct notice {
+	uint64_t after;			/* seconds that it has failed */
+};
+
 struct account {
 	const char *name;		/* [A-Za-z0-9_@+-][A-Za-z0-9._@+-]*, a safe file name */
 	bool enabled;
@@ -87,6 +92,7 @@ struct account {
 	struct deliver deliver;
 	struct account_limits limits;
 	struct account_timeouts timeouts;
+	struct notice notice;
 };
 
 struct config {

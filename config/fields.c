@@ -82,6 +82,7 @@ const struct account account_fresh = {
 		.command = MINUTE, .login = 5 * MINUTE, .body = MINUTE,
 		.quit = 3 * MINUTE, .session = 6 * HOUR,
 	},
+	.notice = { .after = DAY },
 };
 
 #define AT(type, member) .offset = offsetof(struct type, member)

@@ -77,6 +77,9 @@
  * a path of PATH_MAX. */
 #define LIMIT_LEDGER_LINE	(16 * 1024)
 
+/* What is remembered of an account: a TLS ticket and a few lines fit. */
+#define LIMIT_MEMORY_FILE	(64 * 1024)
+
 /* MDA: its last words for the log, and the time it has. */
 #define LIMIT_MDA_OUTPUT	1024
 #define LIMIT_MDA_MS		300000

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <inttypes.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/log.h"
+#include "agent/pass_priv.h"
+
+/*
+ * What a pass takes from the one before it, and leaves to the next.
+ */
+
+#define DAY 86400
+
+void pass_recall(struct pass *pass)
+{
+	memory_read(pass->dir.dir, &pass->memory);
+	pass->recalled = true;
+}
+
+/* Not more than once a day. */
+static bool may_warn(int64_t *warned)
+{
+	int64_t now = clock_wall();
+
+	if (*warned <= now && now - *warned < DAY)
+		return false;
+	*warned = now;
+	return true;
+}
+
+/* Mail that the account wants kept on the server will not stay there. */
+static void judge_expiry(struct pass *pass, const struct capa *capa)
+{
+	const struct keep *keep = &pass->account->keep;
+	uint64_t days;
+
+	if (keep->kind == KEEP_NEVER || !capa_expires(capa, &days)
+	    || (keep->kind == KEEP_FOR && keep->seconds <= days * DAY)
+	    || !may_warn(&pass->memory.expire_warned))
+		return;
+	if (days == 0)
+		log_warn("the server deletes messages when they have been fetched (it announces EXPIRE 0), whatever keep says");
+	else
+		log_warn("the server keeps messages for %" PRIu64 " day%s only (it announces EXPIRE), which is shorter than keep says",
+			days, days == 1 ? "" : "s");
+}
+
+void pass_learn_server(struct pass *pass)
+{
+	const struct capa *capa = client_capa(pass->client);
+
+	pass->report->login_delay = capa_login_delay(capa);
+	judge_expiry(pass, capa);
+}
+
+void pass_remember(struct pass *pass)
+{
+	struct outcome *outcome = &pass->memory.outcome;
+	const struct chan_report *report = pass->report;
+	int64_t now = clock_wall();
+
+	if (!pass->recalled)
+		return;
+	if (report->code == ERR_CODE_SYS_PERM
+	    && may_warn(&pass->memory.fault_warned))
+		log_warn("the server says that this will not pass by itself ([SYS/PERM]): whoever runs it must act");
+	if (outcome_add(outcome, report, now))
+		pass->report->turn = outcome_turn(outcome,
+			pass->account->notice.after, now);
+	memory_write(pass->dir.dir, &pass->memory);
+}
