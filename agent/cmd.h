@@ -15,7 +15,10 @@
 enum cmd_option {
 	CMD_STATE = 1,			/* --state */
 	CMD_BASELINE = 2,		/* --baseline */
-	CMD_ACCEPT_NEW_STATE = 4	/* --accept-new-state */
+	CMD_ACCEPT_NEW_STATE = 4,	/* --accept-new-state */
+	CMD_CONTROL = 256,		/* --control PATH */
+	/* No option: the command needs no configuration and gets none. */
+	CMD_NO_CONFIG = 512
 };
 
 struct cmd_env {
@@ -23,6 +26,7 @@ struct cmd_env {
 	FILE *trace;			/* --trace, or NULL */
 	bool quiet;
 	unsigned int options;		/* enum cmd_option */
+	const char *control;		/* --control, or NULL */
 };
 
 struct cmd {
@@ -31,8 +35,8 @@ struct cmd {
 	const char *help;		/* what --help adds */
 	int min_args, max_args;		/* max_args < 0: any number */
 	unsigned int options;		/* enum cmd_option it takes */
-	/* argv holds argc arguments behind the command's name. Returns an
-	 * exit status (sysexits.h). */
+	/* argv holds argc arguments; argv[-1] is the command's name. Returns
+	 * an exit status (sysexits.h). */
 	int (*run)(const struct cmd_env *env, int argc, char **argv);
 };
 
@@ -41,6 +45,11 @@ extern const struct cmd cmd_check;
 extern const struct cmd cmd_probe;
 extern const struct cmd cmd_talk;
 extern const struct cmd cmd_status;
+extern const struct cmd cmd_poll;
+extern const struct cmd cmd_pause;
+extern const struct cmd cmd_resume;
+extern const struct cmd cmd_reload;
+extern const struct cmd cmd_stop;
 
 /* The account an argument names, or NULL after an error message with the
  * nearest known name. */

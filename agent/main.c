@@ -14,11 +14,12 @@
 
 static const struct cmd *const commands[] = {
 	&cmd_fetch, &cmd_check, &cmd_probe, &cmd_talk, &cmd_status,
+	&cmd_poll, &cmd_pause, &cmd_resume, &cmd_reload, &cmd_stop,
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 struct options {
-	const char *config_file;
+	const char *config_file, *control;
 	bool verbose, quiet, trace, help;
 	unsigned int command;		/* enum cmd_option */
 };
@@ -27,6 +28,7 @@ static const char options_help[] =
 	"  -c, --config FILE   read this configuration\n"
 	"  -v, --verbose       tell more\n"
 	"  -q, --quiet         tell only what went wrong\n"
+	"      --control PATH  where the daemon listens\n"
 	"      --trace         show the dialogue with the server, secrets masked\n"
 	"  -h, --help          show this, or the help of a command\n"
 	"      --version       show versions\n";
@@ -79,6 +81,8 @@ static bool parse(int argc, char **argv, struct options *o, int *status_r)
 		{ "config", required_argument, NULL, 'c' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "quiet", no_argument, NULL, 'q' },
+		{ "control", required_argument, NULL,
+			OPT_COMMAND + CMD_CONTROL },
 		{ "trace", no_argument, NULL, OPT_TRACE },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, OPT_VERSION },
@@ -114,6 +118,8 @@ static bool parse(int argc, char **argv, struct options *o, int *status_r)
 		default:
 			if (c > OPT_COMMAND) {
 				o->command |= (unsigned int)c - OPT_COMMAND;
+				if (c == OPT_COMMAND + CMD_CONTROL)
+					o->control = optarg;
 				break;
 			}
 			fputs("postrider --help shows the options\n", stderr);
@@ -148,26 +154,36 @@ const struct account *cmd_account(const struct cmd_env *env, const char *name)
 }
 
 static enum log_level wanted_level(const struct options *o,
-	const struct config *config)
+	enum log_level configured)
 {
 	if (o->quiet)
 		return LOG_LEVEL_WARN;
-	return o->verbose ? LOG_LEVEL_DEBUG : config->log_level;
+	return o->verbose ? LOG_LEVEL_DEBUG : configured;
+}
+
+/* The configuration, if the command needs it, and the log. */
+static bool prepare(const struct cmd *cmd, const struct options *o,
+	struct arena *arena, struct cmd_env *env, struct err *err)
+{
+	if ((cmd->options & CMD_NO_CONFIG) != 0)
+		return log_open(wanted_level(o, LOG_LEVEL_INFO),
+			LOG_FORMAT_TEXT, "stderr", err);
+	return config_load(o->config_file, arena, report_mistake, NULL,
+			&env->config, err)
+		&& log_open(wanted_level(o, env->config->log_level),
+			env->config->log_format, env->config->log_to, err);
 }
 
 static int run_command(const struct cmd *cmd, const struct options *o,
 	int argc, char **argv)
 {
 	struct cmd_env env = { NULL, o->trace ? stderr : NULL, o->quiet,
-		o->command };
+		o->command, o->control };
 	struct arena *arena = arena_new();
 	struct err err = ERR_INIT;
 	int status;
 
-	if (config_load(o->config_file, arena, report_mistake, NULL,
-		&env.config, &err)
-	    && log_open(wanted_level(o, env.config), env.config->log_format,
-		    env.config->log_to, &err)) {
+	if (prepare(cmd, o, arena, &env, &err)) {
 		status = cmd->run(&env, argc, argv);
 	} else {
 		log_err(LOG_LEVEL_ERROR, &err);
@@ -179,7 +195,7 @@ static int run_command(const struct cmd *cmd, const struct options *o,
 
 int main(int argc, char **argv)
 {
-	struct options o = { NULL, false, false, false, false, 0 };
+	struct options o = { NULL, NULL, false, false, false, false, 0 };
 	const struct cmd *cmd;
 	int status = EX_USAGE;
 

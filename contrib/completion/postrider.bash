@@ -24,25 +24,28 @@ _postrider() {
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
+		--control) ((i++)) ;;
 		-c | --config) ((i++)); config=${COMP_WORDS[i]/#\~/$HOME} ;;
 		-*) ;;
 		*) command=${COMP_WORDS[i]}; break ;;
 		esac
 	done
-	if [[ $before == -c || $before == --config ]]; then
+	if [[ $before == @(-c|--config|--control) ]]; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		compopt -o filenames 2>/dev/null
 	elif [[ $word == -* ]]; then
 		case $command in
 		fetch) own="--baseline --accept-new-state" ;;
 		check) own="--state" ;;
+		poll | pause | resume | reload | stop) own="--control" ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$own -c --config -v --verbose
 			-q --quiet --trace -h --help --version" -- "$word")
 	elif [[ -z $command ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "fetch check probe talk status" \
-			-- "$word")
-	elif [[ $command == @(fetch|status) || $before == @(probe|talk) ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "fetch check probe talk status
+			poll pause resume reload stop" -- "$word")
+	elif [[ $command == @(fetch|status|poll|pause|resume) \
+		|| $before == @(probe|talk) ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_postrider_accounts "$config")" \
 			-- "$word")
 	elif [[ $command == talk ]]; then

@@ -9,7 +9,8 @@ import subprocess
 from harness import agent, corpus, readers, tap, wire
 from harness.scene import MESSAGES, fetching, world
 
-COMMANDS = ("fetch", "check", "probe", "talk")
+COMMANDS = ("fetch", "check", "probe", "talk", "status", "poll", "pause", "resume", "reload",
+            "stop")
 
 
 def dialogue(text, side):
