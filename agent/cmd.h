@@ -23,6 +23,8 @@ enum cmd_option {
 
 struct cmd_env {
 	const struct config *config;	/* loaded and free of mistakes */
+	const char *config_file;	/* --config, or NULL */
+	int level;			/* of --verbose or --quiet, or negative */
 	FILE *trace;			/* --trace, or NULL */
 	bool quiet;
 	unsigned int options;		/* enum cmd_option */
@@ -45,6 +47,7 @@ extern const struct cmd cmd_check;
 extern const struct cmd cmd_probe;
 extern const struct cmd cmd_talk;
 extern const struct cmd cmd_status;
+extern const struct cmd cmd_daemon;
 extern const struct cmd cmd_poll;
 extern const struct cmd cmd_pause;
 extern const struct cmd cmd_resume;

@@ -13,7 +13,7 @@
 #include "agent/pop3/tls.h"
 
 static const struct cmd *const commands[] = {
-	&cmd_fetch, &cmd_check, &cmd_probe, &cmd_talk, &cmd_status,
+	&cmd_fetch, &cmd_daemon, &cmd_check, &cmd_probe, &cmd_talk, &cmd_status,
 	&cmd_poll, &cmd_pause, &cmd_resume, &cmd_reload, &cmd_stop,
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -153,12 +153,19 @@ const struct account *cmd_account(const struct cmd_env *env, const char *name)
 	return NULL;
 }
 
-static enum log_level wanted_level(const struct options *o,
-	enum log_level configured)
+static int asked_level(const struct options *o)
 {
 	if (o->quiet)
 		return LOG_LEVEL_WARN;
-	return o->verbose ? LOG_LEVEL_DEBUG : configured;
+	return o->verbose ? LOG_LEVEL_DEBUG : -1;
+}
+
+static enum log_level wanted_level(const struct options *o,
+	enum log_level configured)
+{
+	int asked = asked_level(o);
+
+	return asked < 0 ? configured : (enum log_level)asked;
 }
 
 /* The configuration, if the command needs it, and the log. */
@@ -177,8 +184,8 @@ static bool prepare(const struct cmd *cmd, const struct options *o,
 static int run_command(const struct cmd *cmd, const struct options *o,
 	int argc, char **argv)
 {
-	struct cmd_env env = { NULL, o->trace ? stderr : NULL, o->quiet,
-		o->command, o->control };
+	struct cmd_env env = { NULL, o->config_file, asked_level(o),
+		o->trace ? stderr : NULL, o->quiet, o->command, o->control };
 	struct arena *arena = arena_new();
 	struct err err = ERR_INIT;
 	int status;

@@ -80,6 +80,11 @@ void notify_open(void)
 	unsetenv("WATCHDOG_PID");
 }
 
+int notify_descriptor(void)
+{
+	return manager.fd;
+}
+
 void notify_close(void)
 {
 	if (manager.fd >= 0)

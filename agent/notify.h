@@ -13,7 +13,8 @@
 /* Once, before the first child: takes NOTIFY_SOCKET, WATCHDOG_USEC and
  * WATCHDOG_PID out of the environment. */
 void notify_open(void);
-/* In a child, which has nothing to tell. */
+/* The descriptor that a child must not keep, or -1. */
+int notify_descriptor(void);
 void notify_close(void);
 
 /* At work; also after notify_reloading(). */

@@ -158,8 +158,8 @@ void parent_start(struct parent *p)
 	sched_advance(p->roster->sched, clock_now());
 	while (p->running < p->capacity
 	       && sched_take(p->roster->sched, &id, &held)) {
-		if (held && owner->changed != NULL && !owner->changed(
-			owner->arg, p->roster->accounts[id]))
+		if (held && owner->changed != NULL
+		    && !owner->changed(owner->arg, p->roster, id))
 			sched_event(p->roster->sched, id, SCHED_UNCHANGED,
 				clock_now());
 		else

@@ -29,7 +29,7 @@ struct parent_owner {
 	void (*ended)(void *arg, const struct parent_slot *slot);
 	/* A held account's turn: has anything changed, so that it is worth
 	 * another try? NULL: always. */
-	bool (*changed)(void *arg, const struct account *account);
+	bool (*changed)(void *arg, const struct roster *roster, uint32_t id);
 	/* More descriptors to wait for, at most PARENT_GUESTS; NULL: none. */
 	size_t (*watch)(void *arg, struct pollfd *fds);
 	/* They were waited for. Called in each round. */

@@ -177,8 +177,16 @@ void proc_read_channel(struct proc *proc)
 
 static void mda_ended(struct proc *proc, int status)
 {
+	char words[80], output[LIMIT_MDA_OUTPUT];
+	bool hook = proc->hook != HOOK_MAIL;	/* one was started */
+
 	status = mda_reaped(&proc->mda, status);
 	answer(proc, true, status, proc->mda.text, proc->mda.len);
+	if (hook && status != 0)
+		log_warn("%s: a hook %s: %s", proc->account->name,
+			spawn_status(words, sizeof(words), status),
+			log_escape(output, sizeof(output), proc->mda.text,
+				proc->mda.len));
 }
 
 static void no_report(struct proc *proc, int status)
@@ -226,7 +234,9 @@ bool proc_reaped(struct proc *proc, pid_t pid, int status)
 		worker_ended(proc, status);
 	else
 		return false;
-	if (proc->mda.pid == 0 && proc->pid == 0)
+	if (proc->mda.pid == 0 && proc->pid == 0 && (proc->stopped
+		|| !hook_start(&proc->mda, &proc->hook, proc->account,
+			&proc->report)))
 		proc->state = PROC_DONE;
 	return true;
 }
@@ -235,7 +245,8 @@ void proc_tick(struct proc *proc)
 {
 	if (mda_is_late(&proc->mda)) {
 		log_warn("%s: %s has run for too long and is ended",
-			proc->account->name, proc->account->deliver.argv[0]);
+			proc->account->name, proc->hook != HOOK_MAIL ? "a hook"
+			: proc->account->deliver.argv[0]);
 		mda_end(&proc->mda);
 	}
 	if (proc->mda.pid == 0 && proc->pid != 0

@@ -3,6 +3,7 @@
 #define AGENT_PROC_H
 
 #include "agent/chan.h"
+#include "agent/hook.h"
 #include "agent/mda.h"
 #include "agent/pass.h"
 
@@ -25,7 +26,8 @@ struct proc {
 	struct chan_progress progress;
 	clock_ms started;
 	clock_ms deadline;		/* it must be heard of before this */
-	struct mda mda;
+	struct mda mda;			/* while the worker lives; then hooks */
+	enum hook hook;			/* the next one */
 };
 
 /* Puts a slot in order for an account. */

@@ -47,6 +47,7 @@ static void enter_all(struct roster *roster, bool once,
 		if (before != ROSTER_NOBODY) {
 			sched_carry(roster->sched, &plan, old->sched, before,
 				clock_now());
+			roster->notes[i] = old->notes[before];
 			continue;
 		}
 		memset(&past, 0, sizeof(past));
@@ -75,6 +76,8 @@ struct roster *roster_new(struct arena *arena, const struct config *config,
 		memcpy(roster->accounts, accounts,
 			count * sizeof(*roster->accounts));
 	roster->by_name = mem_grow(NULL, count + 1u, sizeof(*roster->by_name));
+	roster->notes = mem_grow(NULL, count + 1u, sizeof(*roster->notes));
+	memset(roster->notes, 0, (count + 1u) * sizeof(*roster->notes));
 	sort_names(roster);
 	roster->sched = sched_new(limits, (uint64_t)clock_now());
 	enter_all(roster, once, old, enter);
@@ -113,6 +116,7 @@ void roster_drop(struct roster *roster)
 	sched_free(roster->sched);
 	free(roster->accounts);
 	free(roster->by_name);
+	free(roster->notes);
 	arena_free(roster->arena);
 	free(roster);
 }

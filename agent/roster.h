@@ -16,6 +16,7 @@ struct roster {
 	const struct config *config;
 	const struct account **accounts;	/* by id */
 	uint32_t *by_name;		/* ids, sorted */
+	uint64_t *notes;		/* by id: the owner's, carried over */
 	uint32_t count;
 	struct sched *sched;
 	unsigned int users;		/* passes, and the parent */

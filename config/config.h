@@ -72,6 +72,13 @@ struct notice {
 	uint64_t after;			/* seconds that it has failed */
 };
 
+/* Programs run at an event; NULL-terminated argvs, or NULL. */
+struct account_hooks {
+	const char *const *mail;	/* after a pass that delivered */
+	const char *const *failing;	/* when it has failed for a while */
+	const char *const *recovered;	/* when it works again after that */
+};
+
 struct account {
 	const char *name;		/* [A-Za-z0-9_@+-][A-Za-z0-9._@+-]*, a safe file name */
 	bool enabled;
@@ -93,6 +100,7 @@ struct account {
 	struct account_limits limits;
 	struct account_timeouts timeouts;
 	struct notice notice;
+	struct account_hooks hooks;
 };
 
 struct config {

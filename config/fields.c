@@ -170,6 +170,16 @@ static const struct field timeout_fields[] = {
 	{ .key = NULL }
 };
 
+static const struct field hook_fields[] = {
+	{ "mail", FIELD_ARGV, AT(account_hooks, mail),
+	  .help = "a program to run when mail was delivered" },
+	{ "failing", FIELD_ARGV, AT(account_hooks, failing),
+	  .help = "a program to run when the account has failed for a while" },
+	{ "recovered", FIELD_ARGV, AT(account_hooks, recovered),
+	  .help = "a program to run when it works again" },
+	{ .key = NULL }
+};
+
 const struct field account_fields[] = {
 	{ "host", FIELD_HOST, AT(account, host), .max = HOST_LONGEST,
 	  .help = "the name or address of the POP3 server" },
@@ -200,6 +210,9 @@ const struct field account_fields[] = {
 	  .fields = timeout_fields, .fresh = &account_fresh.timeouts,
 	  .size = sizeof(struct account_timeouts),
 	  .help = "how long to wait" },
+	{ "hooks", FIELD_MAP, AT(account, hooks), .fields = hook_fields,
+	  .size = sizeof(struct account_hooks),
+	  .help = "programs to run at an event" },
 	{ "enabled", FIELD_BOOL, AT(account, enabled),
 	  .help = "false: the account is checked but not fetched" },
 	{ "ca_file", FIELD_PATH, AT(account, ca_file),

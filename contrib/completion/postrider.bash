@@ -37,12 +37,12 @@ _postrider() {
 		case $command in
 		fetch) own="--baseline --accept-new-state" ;;
 		check) own="--state" ;;
-		poll | pause | resume | reload | stop) own="--control" ;;
+		daemon | poll | pause | resume | reload | stop) own="--control" ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$own -c --config -v --verbose
 			-q --quiet --trace -h --help --version" -- "$word")
 	elif [[ -z $command ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "fetch check probe talk status
+		mapfile -t COMPREPLY < <(compgen -W "fetch daemon check probe talk status
 			poll pause resume reload stop" -- "$word")
 	elif [[ $command == @(fetch|status|poll|pause|resume) \
 		|| $before == @(probe|talk) ]]; then
