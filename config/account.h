@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CONFIG_ACCOUNT_H
+#define CONFIG_ACCOUNT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * One account as the rest of the program sees it; see config.h.
+ */
+
+enum tls_mode { TLS_IMPLICIT, TLS_STARTTLS, TLS_NONE };
+
+/* In the order `auth: auto` prefers them. */
+enum auth_mech {
+	AUTH_SCRAM_SHA_256,
+	AUTH_SCRAM_SHA_1,
+	AUTH_CRAM_MD5,
+	AUTH_PLAIN,
+	AUTH_USER,		/* USER and PASS, RFC 1939 */
+	AUTH_MECHS
+};
+
+enum secret_kind { SECRET_NONE, SECRET_TEXT, SECRET_FILE, SECRET_COMMAND,
+	SECRET_ENV };
+
+/* Where a password comes from; config/secret.h reads it. */
+struct secret_source {
+	enum secret_kind kind;
+	const char *text;		/* the text, path or variable name */
+	const char *const *argv;	/* SECRET_COMMAND, NULL-terminated */
+};
+
+enum keep_kind { KEEP_ALWAYS, KEEP_NEVER, KEEP_FOR };
+
+struct keep {
+	enum keep_kind kind;
+	uint64_t seconds;		/* KEEP_FOR: counted from delivery */
+};
+
+enum deliver_kind { DELIVER_NONE, DELIVER_MAILDIR, DELIVER_MBOX,
+	DELIVER_PIPE };
+
+struct deliver {
+	enum deliver_kind kind;
+	const char *path;		/* Maildir, mbox */
+	const char *const *argv;	/* pipe, NULL-terminated */
+	bool gzip;			/* compress: gzip */
+};
+
+/* 0 means no limit. */
+struct account_limits {
+	uint64_t message;		/* bytes; larger ones stay on the server */
+	uint64_t messages;		/* fetched in one pass */
+	uint64_t bytes;			/* fetched in one pass */
+};
+
+/* Seconds. Each is the longest silence or the longest state. */
+struct account_timeouts {
+	uint64_t connect, tls, greeting, command, login, body, quit, session;
+};
+
+/* What the owner of an account that cannot be polled is told. */
+struct notice {
+	uint64_t after;			/* seconds that it has failed */
+};
+
+/* Programs run at an event; NULL-terminated argvs, or NULL. */
+struct account_hooks {
+	const char *const *mail;	/* after a pass that delivered */
+	const char *const *failing;	/* when it has failed for a while */
+	const char *const *recovered;	/* when it works again after that */
+};
+
+struct account {
+	const char *name;		/* [A-Za-z0-9_@+-][A-Za-z0-9._@+-]*, a safe file name */
+	bool enabled;
+	const char *host;
+	uint64_t port;			/* filled in from tls when not given */
+	enum tls_mode tls;
+	const char *tls_name;		/* name in the certificate; default host */
+	const char *ca_file;		/* NULL: the system's trust store */
+	const char *const *pin;		/* "sha256:BASE64" of the public key, or NULL */
+	const char *priority;		/* GnuTLS priority string, or NULL */
+	bool accept_plaintext;		/* required with tls: none */
+	const char *user;
+	struct secret_source password;
+	enum auth_mech auth[AUTH_MECHS];	/* in order of preference */
+	size_t auth_count;		/* 0 means auto */
+	struct keep keep;
+	uint64_t interval, jitter;	/* seconds; for the daemon */
+	struct deliver deliver;
+	struct account_limits limits;
+	struct account_timeouts timeouts;
+	struct notice notice;
+	struct account_hooks hooks;
+};
+
+#endif
