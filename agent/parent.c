@@ -305,13 +305,16 @@ static void read_signals(struct parent *p)
 void parent_turn(struct parent *p)
 {
 	const struct parent_owner *owner = &p->options.owner;
+	struct pollfd guests[PARENT_GUESTS];
 
 	wait_for_events(p);
 	read_slots(p);
 	if (p->fds[0].revents != 0)
 		read_signals(p);
+	/* A guest may replace the roster, and all arrays with it. */
+	memcpy(guests, p->fds + 1, p->guests * sizeof(*guests));
 	if (owner->react != NULL)
-		owner->react(owner->arg, p->fds + 1, p->guests);
+		owner->react(owner->arg, guests, p->guests);
 	kill_slow(p);
 	parent_start(p);
 }
