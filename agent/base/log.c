@@ -3,13 +3,13 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "agent/base/log_sink.h"
 
 #define LINE 2048
 
@@ -26,56 +26,51 @@ static const struct {
 static_assert(sizeof(levels) / sizeof(levels[0]) == LOG_LEVEL_DEBUG + 1,
 	"one row for each level");
 
-/* The one piece of state the whole process shares: where lines go. */
+/* The one piece of state the whole process shares, beside where lines go. */
 static struct {
 	enum log_level level;
 	enum log_format format;
-	int fd;
-	bool to_syslog, to_file, over_progress;
+	bool over_progress;
+	unsigned long lost;		/* lines since the last good one */
 	const char *account;
-} sink = { LOG_LEVEL_INFO, LOG_FORMAT_TEXT, STDERR_FILENO,
-	false, false, false, NULL };
+} shape = { LOG_LEVEL_INFO, LOG_FORMAT_TEXT, false, 0, NULL };
 
 bool log_open(enum log_level level, enum log_format format,
 	const char *target, struct err *err)
 {
-	int fd;
-
-	sink.level = level;
-	sink.format = format;
-	sink.to_syslog = strcmp(target, "syslog") == 0;
-	sink.to_file = false;
-	sink.fd = STDERR_FILENO;
-	if (sink.to_syslog) {
-		openlog("postrider", LOG_PID, LOG_MAIL);
-		return true;
-	}
-	if (strcmp(target, "stderr") == 0)
-		return true;
-	fd = open(target, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0) {
-		err_sys(err, errno, "log: cannot open %s", target);
-		err->class = ERR_CONFIG;
+	if (!log_sink_open(target, err))
 		return false;
-	}
-	sink.fd = fd;
-	sink.to_file = true;
+	shape.level = level;
+	shape.format = format;
 	return true;
+}
+
+void log_reopen(void)
+{
+	struct err err = ERR_INIT;
+
+	if (!log_sink_follow(true, &err))
+		log_err(LOG_LEVEL_ERROR, &err);
+}
+
+void log_patience(int ms)
+{
+	log_sink_patience(ms);
 }
 
 void log_account(const char *name)
 {
-	sink.account = name;
+	shape.account = name;
 }
 
 void log_over_progress(bool on)
 {
-	sink.over_progress = on;
+	shape.over_progress = on;
 }
 
 bool log_enabled(enum log_level level)
 {
-	return level <= sink.level;
+	return level <= shape.level;
 }
 
 char *log_escape(char *out, size_t cap, const char *s, size_t len)
@@ -119,19 +114,32 @@ static void stamp(char *out, size_t cap)
 		snprintf(out, cap, "-");
 }
 
+/* What the sink needs in front of a line. */
+static void lead_in(char *out, size_t cap, enum log_level level)
+{
+	out[0] = '\0';
+	if (log_sink_kind() == LOG_SINK_JOURNAL)
+		snprintf(out, cap, "<%d>", levels[level].priority);
+	else if (shape.over_progress && log_sink_kind() != LOG_SINK_FILE)
+		snprintf(out, cap, "\r\033[J");
+}
+
 static size_t text_line(char *out, size_t cap, enum log_level level,
 	const char *words)
 {
-	char when[40] = "";
+	enum log_sink sink = log_sink_kind();
+	char when[40] = "", lead[16];
 	int n;
 
-	if (sink.to_file)
+	lead_in(lead, sizeof(lead), level);
+	if (sink == LOG_SINK_FILE)
 		stamp(when, sizeof(when));
-	n = snprintf(out, cap, "%s%s%spostrider: %s%s%s%s\n",
-		sink.over_progress && !sink.to_file ? "\r\033[J" : "",
-		when, when[0] != '\0' ? " " : "",
-		sink.account != NULL ? sink.account : "",
-		sink.account != NULL ? ": " : "",
+	/* The journal knows who we are. */
+	n = snprintf(out, cap, "%s%s%s%s%s%s%s%s\n", lead, when,
+		when[0] != '\0' ? " " : "",
+		sink != LOG_SINK_JOURNAL ? "postrider: " : "",
+		shape.account != NULL ? shape.account : "",
+		shape.account != NULL ? ": " : "",
 		level == LOG_LEVEL_WARN ? "warning: " : "", words);
 	return (size_t)n < cap ? (size_t)n : cap - 1;
 }
@@ -152,23 +160,51 @@ static void json_quote(char *out, size_t cap, const char *s)
 static size_t json_line(char *out, size_t cap, enum log_level level,
 	const char *words)
 {
-	char when[40], quoted[LINE];
+	char when[40], quoted[LINE], lead[16];
 	int n;
 
+	lead_in(lead, sizeof(lead), level);
 	stamp(when, sizeof(when));
 	json_quote(quoted, sizeof(quoted), words);
 	n = snprintf(out, cap,
-		"{\"time\":\"%s\",\"level\":\"%s\",\"account\":\"%s\",\"message\":\"%s\"}\n", when,
-		levels[level].name, sink.account != NULL ? sink.account : "",
+		"%s{\"time\":\"%s\",\"level\":\"%s\",\"account\":\"%s\",\"message\":\"%s\"}\n", lead, when,
+		levels[level].name, shape.account != NULL ? shape.account : "",
 		quoted);
 	return (size_t)n < cap ? (size_t)n : cap - 1;
 }
 
+static bool put_line(enum log_level level, const char *words)
+{
+	char line[2 * LINE];
+	size_t n;
+
+	if (shape.format == LOG_FORMAT_JSON)
+		n = json_line(line, sizeof(line), level, words);
+	else
+		n = text_line(line, sizeof(line), level, words);
+	return log_sink_put(line, n);
+}
+
+/* True when nothing is missing before the next line. */
+static bool admit_losses(void)
+{
+	char words[80];
+
+	if (shape.lost == 0)
+		return true;
+	snprintf(words, sizeof(words), "lines lost from the log here: %lu",
+		shape.lost);
+	if (!put_line(LOG_LEVEL_WARN, words))
+		return false;
+	shape.lost = 0;
+	return true;
+}
+
 void log_write(enum log_level level, const char *fmt, ...)
 {
-	char raw[LINE], words[LINE], line[2 * LINE];
+	char raw[LINE], words[LINE];
+	struct err ignored = ERR_INIT;
 	va_list ap;
-	size_t n;
 	int saved = errno;
 
 	if (!log_enabled(level))
@@ -177,18 +213,16 @@ void log_write(enum log_level level, const char *fmt, ...)
 	vsnprintf(raw, sizeof(raw), fmt, ap);
 	va_end(ap);
 	log_escape(words, sizeof(words), raw, strlen(raw));
-	if (sink.to_syslog) {
+	if (log_sink_kind() == LOG_SINK_SYSLOG) {
 		syslog(levels[level].priority, "%s%s%s",
-			sink.account != NULL ? sink.account : "",
-			sink.account != NULL ? ": " : "", words);
+			shape.account != NULL ? shape.account : "",
+			shape.account != NULL ? ": " : "", words);
 	} else {
-		if (sink.format == LOG_FORMAT_JSON)
-			n = json_line(line, sizeof(line), level, words);
-		else
-			n = text_line(line, sizeof(line), level, words);
-		/* A log that cannot be written has nowhere to say so. */
-		if (write(sink.fd, line, n) < 0)
-			errno = saved;
+		/* The old file will do as long as there is no other. */
+		if (!log_sink_follow(false, &ignored))
+			err_clear(&ignored);
+		if (!admit_losses() || !put_line(level, words))
+			shape.lost++;
 	}
 	errno = saved;
 }
