@@ -37,6 +37,7 @@ static void print_connection(struct client *client,
 	printf("server: %s port %" PRIu64 " (%s), tls: %s\n", account->host,
 		account->port, client_peer(client),
 		config_tls_name(account->tls));
+	printf("addresses: %s\n", client_story(client));
 	printf("greeting: %s\n", client_greeting(client));
 	if (client_tls(client) == NULL)
 		return;

@@ -159,7 +159,7 @@ static const struct field limit_fields[] = {
 	1, TIMEOUT_LARGEST, .help = what }
 
 static const struct field timeout_fields[] = {
-	WAIT(connect, "for each address of the server to answer"),
+	WAIT(connect, "to look up the host and connect"),
 	WAIT(tls, "for the TLS handshake"),
 	WAIT(greeting, "for the server's greeting"),
 	WAIT(command, "for the reply to a command"),

@@ -7,6 +7,10 @@
  * configuration or a runaway MDA meets one of these numbers first.
  */
 
+/* Addresses of a host that are tried. No mail provider has more; at 250 ms
+ * each the last one still gets its turn within timeouts.connect. */
+#define LIMIT_ADDRESSES		16
+
 /* Wire. RFC 1939 allows 512 octets a reply; real servers exceed it, none
  * needs more than 8 KiB. Longer lines outside a body end the session. */
 #define LIMIT_REPLY_LINE	8192

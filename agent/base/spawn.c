@@ -89,6 +89,44 @@ pid_t spawn_worker(int (*run)(void *arg), void *arg, struct err *err)
 	return pid;
 }
 
+static void die_with_parent(int sig)
+{
+#ifdef __linux__
+	prctl(PR_SET_PDEATHSIG, sig, 0, 0, 0);
+#else
+	(void)sig;
+#endif
+}
+
+pid_t spawn_helper(void (*run)(void *arg, int out), void *arg, int *answer_r,
+	struct err *err)
+{
+	int fds[2], fd;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0) {
+		err_sys(err, errno, "cannot start a helper process");
+		return -1;
+	}
+	pid = fork();
+	if (pid == 0) {
+		die_with_parent(SIGKILL);
+		for (fd = STDERR_FILENO + 1; fd < INHERITED_FDS; fd++)
+			if (fd != fds[1])
+				close(fd);
+		run(arg, fds[1]);
+		_exit(0);
+	}
+	if (pid < 0)
+		err_sys(err, errno, "cannot start a helper process");
+	close(fds[1]);
+	if (pid < 0)
+		close(fds[0]);
+	else
+		*answer_r = fds[0];
+	return pid;
+}
+
 /* Only async-signal-safe calls from here to exec. */
 static void reset_signals(void)
 {
@@ -128,10 +166,8 @@ static void exec_program(const struct spawn_program *prog, int report)
 
 	if (prog->own_group)
 		setpgid(0, 0);
-#ifdef __linux__
 	if (prog->dies_with_us)
-		prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
-#endif
+		die_with_parent(SIGTERM);
 	reset_signals();
 	if (put_fd(prog->in, 0) && put_fd(prog->out, 1)
 	    && put_fd(prog->err, 2)) {
@@ -242,7 +278,6 @@ static ssize_t read_until(int fd, char *out, size_t cap, clock_ms deadline)
 	}
 }
 
-/* It has closed its output; give it until the deadline to exit as well. */
 static int reap(pid_t pid, clock_ms deadline)
 {
 	int status = 0;
@@ -252,7 +287,7 @@ static int reap(pid_t pid, clock_ms deadline)
 		if (got < 0 && errno != EINTR)
 			return -1;
 		if (clock_left(deadline) == 0) {
-			kill(pid, SIGKILL);
+			spawn_kill(pid, SIGKILL);
 			while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 				;
 			return status;
@@ -260,6 +295,11 @@ static int reap(pid_t pid, clock_ms deadline)
 		clock_sleep(2);
 	}
 	return status;
+}
+
+int spawn_end(pid_t pid, int ms)
+{
+	return reap(pid, clock_after(ms));
 }
 
 bool spawn_capture(const char *const *argv, const char *const *hide, int ms,
@@ -292,6 +332,7 @@ bool spawn_capture(const char *const *argv, const char *const *hide, int ms,
 		kill(pid, SIGKILL);
 	}
 	close(fds[0]);
+	/* It has closed its output; it has until the deadline to exit, too. */
 	status = reap(pid, deadline);
 	if (code == 0 && status == 0) {
 		out[n] = '\0';

@@ -35,6 +35,13 @@ struct spawn_program {
  * child's pid, or -1 with ERR_RETRY. Standard streams are shared. */
 pid_t spawn_worker(int (*run)(void *arg), void *arg, struct err *err) MUST_USE;
 
+/* Forks a helper that writes what it finds to `out`, the other end of
+ * *answer_r. It has the standard streams and no other descriptor of ours, so
+ * that it holds no lock, and dies with us where the system can do that. End it
+ * with spawn_end(). -1 with ERR_RETRY. */
+pid_t spawn_helper(void (*run)(void *arg, int out), void *arg, int *answer_r,
+	struct err *err) MUST_USE;
+
 /* Starts a program and returns its pid, or -1: with
  * ERR_CONFIG if it cannot be executed, ERR_RETRY if fork failed. The
  * descriptors stay open here. */
@@ -52,6 +59,10 @@ bool spawn_capture(const char *const *argv, const char *const *hide, int ms,
 
 /* Sends a signal to a program and, if it has one, its process group. */
 void spawn_kill(pid_t pid, int sig);
+
+/* Waits at most ms milliseconds for the end of a child, then kills it and its
+ * process group. Returns its wait status. */
+int spawn_end(pid_t pid, int ms);
 
 /* A wait status in words: "exited with status 75 (temporary failure)". */
 const char *spawn_status(char *out, size_t cap, int status);

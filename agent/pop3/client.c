@@ -180,6 +180,7 @@ struct client *client_open(const struct client_options *options,
 	client->session_end =
 		clock_after((int64_t)account->timeouts.session * 1000);
 	snprintf(client->peer, sizeof(client->peer), "%s", net.peer);
+	snprintf(client->story, sizeof(client->story), "%s", net.story);
 	client->wire = wire_new(&net, options->trace, options->trace_arg);
 	if (say_hello(client, err))
 		return client;
@@ -219,6 +220,11 @@ const char *client_greeting(const struct client *client)
 const char *client_peer(const struct client *client)
 {
 	return client->peer;
+}
+
+const char *client_story(const struct client *client)
+{
+	return client->story;
 }
 
 const char *client_mechanism(const struct client *client)

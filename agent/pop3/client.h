@@ -53,9 +53,11 @@ bool client_in_step(struct client *client, struct err *err) MUST_USE;
 
 const struct capa *client_capa(const struct client *client);
 struct tls *client_tls(struct client *client);
-/* Greeting text, escaped; address of the server; mechanism of the login. */
+/* Greeting text, escaped; address of the server; which addresses were tried;
+ * mechanism of the login. */
 const char *client_greeting(const struct client *client);
 const char *client_peer(const struct client *client);
+const char *client_story(const struct client *client);
 const char *client_mechanism(const struct client *client);
 
 /* STAT: count and size of the maildrop. */

@@ -17,6 +17,7 @@ struct client {
 	clock_ms session_end;
 	char greeting[256];
 	char peer[64];
+	char story[RACE_STORY];
 	const char *mechanism;
 	/* The body being read. */
 	struct source body;

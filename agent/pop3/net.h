@@ -7,6 +7,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
+#include "agent/pop3/race.h"
 
 /*
  * One TCP connection, non-blocking below, blocking with a deadline above. A
@@ -18,11 +19,11 @@ struct net {
 	int fd;
 	int stop_fd;		/* readable means ERR_STOP; -1 for none */
 	char peer[64];		/* numeric address, for the log */
+	char story[RACE_STORY];	/* which addresses were tried, for people */
 };
 
-/* Connects to the first address of `host` that answers; a further address is
- * tried every 250 ms, all in parallel. `deadline` bounds the connection, not
- * the resolver. ERR_RETRY with host, port and the reason. */
+/* Connects to the address of `host` that answers first; see race.h. ERR_RETRY
+ * with host, port and what is wrong with each address. */
 bool net_connect(struct net *net, const char *host, uint64_t port, int stop_fd,
 	clock_ms deadline, struct err *err) MUST_USE;
 
