@@ -20,7 +20,7 @@ struct client *session_connect(const struct session_options *options,
 	struct err *err)
 {
 	const struct client_options client = { options->account,
-		options->trust, options->stop_fd,
+		options->trust, options->config->secret_env, options->stop_fd,
 		options->trace != NULL ? session_trace : NULL, options->trace };
 
 	return client_open(&client, err);

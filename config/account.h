@@ -62,6 +62,13 @@ struct account_timeouts {
 };
 
 /* What the owner of an account that cannot be polled is told. */
+/* A SOCKS 5 proxy. */
+struct proxy {
+	const char *host;		/* NULL: none */
+	uint64_t port;
+	const char *user, *password;	/* NULL: none */
+};
+
 struct notice {
 	uint64_t after;			/* seconds that it has failed */
 };
@@ -84,6 +91,11 @@ struct account {
 	const char *const *pin;		/* "sha256:BASE64" of the public key, or NULL */
 	const char *priority;		/* GnuTLS priority string, or NULL */
 	bool accept_plaintext;		/* required with tls: none */
+	/* The way to the server, where it is not a direct connection. */
+	const char *const *tunnel;	/* a program, NULL-terminated, or NULL */
+	struct proxy proxy;
+	const char *socket;		/* a local socket, or NULL */
+	const char *source_address;	/* numeric, or NULL */
 	const char *user;
 	struct secret_source password;
 	enum auth_mech auth[AUTH_MECHS];	/* in order of preference */

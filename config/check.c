@@ -58,8 +58,9 @@ static void compress(const struct judged *j)
 
 static void plaintext(const struct judged *j)
 {
+	/* What goes over a local socket does not leave this machine. */
 	if (!sound(j, "tls") || !sound(j, "accept_plaintext")
-	    || j->account->tls != TLS_NONE || j->account->accept_plaintext)
+	    || given(j, "socket") != NULL || j->account->tls != TLS_NONE || j->account->accept_plaintext)
 		return;
 	mistake_value(j->m, given(j, "tls"),
 		"without TLS everybody on the way can read the mail and perhaps the password; if that is meant, add accept_plaintext: true");
@@ -90,6 +91,27 @@ static void port(const struct judged *j)
 			"port 110 begins without TLS: use tls: starttls, or port 995 with tls: implicit");
 }
 
+/* There is one way to a server. */
+static void ways(const struct judged *j)
+{
+	static const char *const rivals[][2] = {
+		{ "tunnel", "proxy" }, { "tunnel", "socket" },
+		{ "proxy", "socket" }, { "source_address", "tunnel" },
+		{ "source_address", "socket" },
+	};
+	const char *a, *b;
+	size_t i;
+
+	for (i = 0; i < sizeof(rivals) / sizeof(rivals[0]); i++) {
+		a = rivals[i][0];
+		b = rivals[i][1];
+		if (given(j, a) != NULL && given(j, b) != NULL
+		    && sound(j, a) && sound(j, b))
+			mistake_key(j->m, blamed(j, a, b),
+				"%s and %s exclude each other", a, b);
+	}
+}
+
 void check_account(struct mistakes *m, const struct account *account,
 	struct yaml_node *node, const struct yaml_node *defaults)
 {
@@ -99,6 +121,7 @@ void check_account(struct mistakes *m, const struct account *account,
 	compress(&j);
 	plaintext(&j);
 	port(&j);
+	ways(&j);
 }
 
 bool check_name(struct mistakes *m, struct yaml_node *account)
@@ -187,4 +210,13 @@ void check_password(struct decoder *d, struct yaml_node *map,
 		private_here(d, node, st, told);
 	else if (password->kind == SECRET_FILE && account->enabled)
 		private_file(d, yaml_find(node, "file"), password->text);
+}
+
+void check_proxy(struct decoder *d, struct yaml_node *map,
+	const struct account *account, const struct stat *st, bool *told)
+{
+	struct yaml_node *node = yaml_find(map, "proxy");
+
+	if (node != NULL && !node->bad && account->proxy.password != NULL)
+		private_here(d, node, st, told);
 }

@@ -30,4 +30,8 @@ void check_unique(struct mistakes *m, struct yaml_node *const *accounts,
 void check_password(struct decoder *d, struct yaml_node *map,
 	const struct account *account, const struct stat *st, bool *told);
 
+/* The same for the password of a proxy. */
+void check_proxy(struct decoder *d, struct yaml_node *map,
+	const struct account *account, const struct stat *st, bool *told);
+
 #endif

@@ -52,11 +52,13 @@ static void read_includes(struct loader *l)
 	}
 }
 
-static void judge_password(struct loader *l, struct file *file,
+static void judge_secrets(struct loader *l, struct file *file,
 	struct yaml_node *map, const struct account *account)
 {
-	if (file->loaded)
-		check_password(&l->d, map, account, &file->st, &file->told);
+	if (!file->loaded)
+		return;
+	check_password(&l->d, map, account, &file->st, &file->told);
+	check_proxy(&l->d, map, account, &file->st, &file->told);
 }
 
 static void read_defaults(struct loader *l)
@@ -67,7 +69,7 @@ static void read_defaults(struct loader *l)
 	if (defaults == NULL)
 		return;
 	decode_map(&l->d, defaults, account_fields, &l->fresh);
-	judge_password(l, &l->files.list[0], defaults, &l->fresh);
+	judge_secrets(l, &l->files.list[0], defaults, &l->fresh);
 }
 
 static void finish_account(struct account *account)
@@ -89,7 +91,7 @@ static void read_account(struct loader *l, struct file *file,
 	decode_map(&l->d, node, account_fields, account);
 	if (node->kind == YAML_MAP || yaml_empty(node))
 		check_account(l->d.mistakes, account, node, l->top.defaults);
-	judge_password(l, file, node, account);
+	judge_secrets(l, file, node, account);
 	finish_account(account);
 }
 

@@ -32,6 +32,10 @@ enum field_type {
 	FIELD_ARGV,	/* const char *const *, NULL-terminated */
 	FIELD_AUTH,	/* struct account: auth and auth_count */
 	FIELD_PINS,	/* const char *const *, NULL-terminated */
+	FIELD_TUNNEL,	/* const char *const *, NULL-terminated */
+	FIELD_PROXY,	/* struct proxy */
+	FIELD_SOCKET,	/* const char *, the path of a local socket */
+	FIELD_ADDRESS,	/* const char *, a numeric address */
 	FIELD_KEEP,	/* struct keep */
 	FIELD_MAP,	/* the struct that `fields` describe */
 	FIELD_CHOICE,	/* the same, exactly one row with a `choice` given */

@@ -15,13 +15,15 @@ bool value_take(struct decoder *d, struct yaml_node *node,
 	const struct field *f, void *member);
 
 /* What value_take() chooses from. value.c holds those for numbers and words,
- * value_text.c for text, value_list.c for lists and the password. */
+ * value_text.c for text, value_list.c for lists and the password,
+ * value_way.c for ways to the server. */
 typedef bool value_function(struct decoder *d, struct yaml_node *node,
 	const struct field *f, void *member);
 
 value_function value_line, value_host, value_path, value_log_to,
 	value_variable;
 value_function value_argv, value_auth, value_pins, value_secret;
+value_function value_tunnel, value_proxy, value_socket, value_address;
 
 /* The index of the text in the list of names, or -1 with the choices
  * reported. */

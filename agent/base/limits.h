@@ -11,6 +11,9 @@
  * each the last one still gets its turn within timeouts.connect. */
 #define LIMIT_ADDRESSES		16
 
+/* Lines of a tunnel's standard error that are logged: ssh has a few. */
+#define LIMIT_TUNNEL_LINES	20
+
 /* Wire. RFC 1939 allows 512 octets a reply; real servers exceed it, none
  * needs more than 8 KiB. Longer lines outside a body end the session. */
 #define LIMIT_REPLY_LINE	8192

@@ -233,7 +233,7 @@ static bool hidden(const char *entry, const char *const *hide)
 	return false;
 }
 
-static const char **environment_without(const char *const *hide)
+const char **spawn_environment(const char *const *hide)
 {
 	const char **env;
 	size_t i, n = 0;
@@ -306,7 +306,7 @@ bool spawn_capture(const char *const *argv, const char *const *hide, int ms,
 	char *out, size_t cap, size_t *len_r, struct err *err)
 {
 	clock_ms deadline = clock_after(ms);
-	const char **env = environment_without(hide);
+	const char **env = spawn_environment(hide);
 	struct spawn_program prog = { argv, env, -1, -1, STDERR_FILENO,
 		false, true };
 	int fds[2], status, code = 0;

@@ -47,6 +47,11 @@ pid_t spawn_helper(void (*run)(void *arg, int out), void *arg, int *answer_r,
  * descriptors stay open here. */
 pid_t spawn_program(const struct spawn_program *prog, struct err *err) MUST_USE;
 
+/* This process's environment less the variables named in `hide`
+ * (NULL-terminated, may be NULL), for spawn_program(); to be freed, but not the
+ * strings in it. */
+const char **spawn_environment(const char *const *hide);
+
 /* Runs argv with this process's environment less the variables named in
  * `hide` (NULL-terminated, may be NULL), waits at most ms milliseconds, and
  * puts what it wrote to standard output into out (cap bytes, NUL added;

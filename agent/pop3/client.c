@@ -166,13 +166,15 @@ struct client *client_open(const struct client_options *options,
 	struct err *err)
 {
 	const struct account *account = options->account;
+	const struct way way = { account->host, account->port,
+		account->source_address, options->secret_env, account->tunnel,
+		&account->proxy, account->socket };
 	struct client *client;
 	clock_ms deadline;
 	struct net net;
 
 	deadline = clock_after((int64_t)account->timeouts.connect * 1000);
-	if (!net_connect(&net, account->host, account->port, options->stop_fd,
-		deadline, err))
+	if (!net_connect(&net, &way, options->stop_fd, deadline, err))
 		return NULL;
 	client = mem_grow(NULL, 1, sizeof(*client));
 	memset(client, 0, sizeof(*client));

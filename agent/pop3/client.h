@@ -26,6 +26,9 @@ struct client;
 struct client_options {
 	const struct account *account;
 	const struct tls_trust *trust;
+	/* Names of environment variables with secrets, NULL-terminated, so
+	 * that no tunnel inherits them. */
+	const char *const *secret_env;
 	int stop_fd;			/* readable: give up with ERR_STOP */
 	wire_trace *trace;		/* or NULL */
 	void *trace_arg;
@@ -53,8 +56,8 @@ bool client_in_step(struct client *client, struct err *err) MUST_USE;
 
 const struct capa *client_capa(const struct client *client);
 struct tls *client_tls(struct client *client);
-/* Greeting text, escaped; address of the server; which addresses were tried;
- * mechanism of the login. */
+/* Greeting text, escaped; address of the server; how we came there, with all
+ * addresses tried; mechanism of the login. */
 const char *client_greeting(const struct client *client);
 const char *client_peer(const struct client *client);
 const char *client_story(const struct client *client);

@@ -62,7 +62,7 @@ bool wire_start_tls(struct wire *wire, const struct tls_trust *system,
 		return err_set(err, ERR_PROTO,
 			"the server sent data before the TLS handshake: someone may be tampering with the connection");
 	wire->tls = tls_start(&wire->net, system, options, deadline, err);
-	return wire->tls != NULL;
+	return wire->tls != NULL || net_blame(&wire->net, err);
 }
 
 struct tls *wire_tls(struct wire *wire)
@@ -108,7 +108,7 @@ static bool flush(struct wire *wire, struct err *err)
 	else
 		ok = send_clear(wire, wire->out, len, err);
 	explicit_bzero(wire->out, len);
-	return ok;
+	return ok || net_blame(&wire->net, err);
 }
 
 static bool append(struct wire *wire, const char *line, size_t len,
@@ -180,11 +180,11 @@ static bool fill(struct wire *wire, struct err *err)
 	else
 		ok = receive_clear(wire, wire->in + wire->in_end,
 			sizeof(wire->in) - wire->in_end, &n, err);
-	if (!ok)
-		return false;
-	if (n == 0)
-		return err_set(err, ERR_RETRY,
+	if (ok && n == 0)
+		ok = err_set(err, ERR_RETRY,
 			"the server closed the connection");
+	if (!ok)
+		return net_blame(&wire->net, err);
 	wire->in_end += n;
 	return true;
 }

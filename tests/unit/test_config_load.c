@@ -162,6 +162,58 @@ static void check_full(void)
 		"NORMAL") && a->pin[0] != NULL && a->pin[1] == NULL, "TLS");
 }
 
+static const struct way {
+	const char *text;
+	struct proxy proxy;
+} ways[] = {
+	{ "socks5://h", { "h", 1080, NULL, NULL } },
+	{ "socks5h://proxy.x.org:9050", { "proxy.x.org", 9050, NULL, NULL } },
+	{ "socks5://[2001:db8::1]:9", { "2001:db8::1", 9, NULL, NULL } },
+	{ "socks5://[::1]", { "::1", 1080, NULL, NULL } },
+	{ "socks5://u@h", { "h", 1080, "u", NULL } },
+	{ "socks5://u:p@h:1", { "h", 1, "u", "p" } },
+	{ "socks5://u%40x:p%3Aq@@h", { "h", 1080, "u@x", "p:q@" } },
+};
+
+static bool same_or_none(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : same(a, b);
+}
+
+static void check_ways(void)
+{
+	char text[300];
+	const struct config *c;
+	const struct proxy *p;
+	size_t i;
+
+	for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		snprintf(text, sizeof(text), "defaults: {proxy: '%s'}\n"
+			"accounts: {a: " ACCOUNT "}\n", ways[i].text);
+		c = load(put("c", 0600, text));
+		p = c != NULL ? &c->accounts[0].proxy : &ways[i].proxy;
+		tap_ok(c != NULL && same(p->host, ways[i].proxy.host)
+			&& p->port == ways[i].proxy.port
+			&& same_or_none(p->user, ways[i].proxy.user)
+			&& same_or_none(p->password, ways[i].proxy.password),
+			"%s", ways[i].text);
+	}
+	tap_ok(load(put("c", 0644, "accounts: {a: {host: h, user: u, "
+		"password: {env: P}, deliver: {maildir: /m}, "
+		"proxy: 'socks5://u:hunter2@h'}}\n")) == NULL
+		&& strstr(said, ".proxy: ") != NULL
+		&& strstr(said, "chmod 600") != NULL
+		&& strstr(said, "hunter2") == NULL,
+		"a proxy's password in a file that others can read");
+	c = load(put("c", 0644, "accounts: {a: {host: h, user: u, "
+		"password: {env: P}, deliver: {maildir: /m}, tls: none, "
+		"socket: ~/s}}\n"));
+	tap_ok(c != NULL && same(c->accounts[0].socket, "/home/jane/s")
+		&& c->accounts[0].proxy.host == NULL
+		&& c->accounts[0].tunnel == NULL,
+		"tls: none over a local socket");
+}
+
 static void check_defaults(void)
 {
 	const struct config *c = load(put("c", 0600,
@@ -423,6 +475,7 @@ int main(void)
 	check_defaults();
 	check_private();
 	check_password_file();
+	check_ways();
 	check_include();
 	check_places();
 	check_documents();

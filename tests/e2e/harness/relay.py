@@ -24,15 +24,21 @@ class Relay:
     """Relays HOST (its own loopback address) to PORT of 127.0.0.1.
 
     WELCOME is called with the number of each connection, from 1, before a byte
-    of it is passed on.
+    of it is passed on. With PATH it listens on a socket of that name instead.
     """
 
-    def __init__(self, port, host="127.0.0.1", listen=0, welcome=None):
+    def __init__(self, port, host="127.0.0.1", welcome=None, path=None):
         self._to = port
         self._welcome = welcome
         self.passed = []
-        self._listener = socket.create_server((host, listen), backlog=50)
-        self.port = self._listener.getsockname()[1]
+        self.peers = []             # where the connections came from
+        if path:
+            self._listener = socket.socket(socket.AF_UNIX)
+            self._listener.bind(path)
+            self._listener.listen(50)
+        else:
+            self._listener = socket.create_server((host, 0), backlog=50)
+            self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
     def __enter__(self):
@@ -44,9 +50,10 @@ class Relay:
     def _accept(self):
         while True:
             try:
-                client = self._listener.accept()[0]
+                client, peer = self._listener.accept()
             except OSError:
                 return
+            self.peers.append(peer[0] if peer else "")
             self.passed.append(Passed())
             threading.Thread(target=self._serve, args=(client, len(self.passed)),
                              daemon=True).start()
@@ -55,7 +62,7 @@ class Relay:
         if self._welcome:
             self._welcome(number)
         passed = self.passed[number - 1]
-        with client, self.onward(client) as server:
+        with contextlib.suppress(OSError), client, self.onward(client) as server:
             down = threading.Thread(target=_pump, args=(server, client, passed.down),
                                     daemon=True)
             down.start()
