@@ -61,7 +61,6 @@ struct account_timeouts {
 	uint64_t connect, tls, greeting, command, login, body, quit, session;
 };
 
-/* What the owner of an account that cannot be polled is told. */
 /* A SOCKS 5 proxy. */
 struct proxy {
 	const char *host;		/* NULL: none */
@@ -69,6 +68,7 @@ struct proxy {
 	const char *user, *password;	/* NULL: none */
 };
 
+/* What the owner of an account that cannot be polled is told. */
 struct notice {
 	uint64_t after;			/* seconds that it has failed */
 };

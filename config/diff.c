@@ -36,6 +36,13 @@ static bool same_keep(const struct keep *a, const struct keep *b)
 	return a->kind == b->kind && a->seconds == b->seconds;
 }
 
+static bool same_proxy(const struct proxy *a, const struct proxy *b)
+{
+	return same_text(a->host, b->host) && a->port == b->port
+		&& same_text(a->user, b->user)
+		&& same_text(a->password, b->password);
+}
+
 static bool same(const struct field *field, const void *before,
 	const void *after);
 
@@ -88,16 +95,21 @@ static bool same(const struct field *field, const void *before,
 	case FIELD_PATH:
 	case FIELD_LOG_TO:
 	case FIELD_VARIABLE:
+	case FIELD_SOCKET:
+	case FIELD_ADDRESS:
 		return same_text(*(const char *const *)a,
 			*(const char *const *)b);
 	case FIELD_ARGV:
 	case FIELD_PINS:
+	case FIELD_TUNNEL:
 		return same_list(*(const char *const *const *)a,
 			*(const char *const *const *)b);
 	case FIELD_AUTH:
 		return same_auth(before, after);
 	case FIELD_KEEP:
 		return same_keep(a, b);
+	case FIELD_PROXY:
+		return same_proxy(a, b);
 	case FIELD_MAP:
 		return same_rows(field->fields, 0, a, b);
 	case FIELD_CHOICE:
