@@ -59,7 +59,7 @@ def logged(w, scene, **orders):
 
 def matters(event):
     """Whether a power cut after this call can find another state."""
-    return event.ok and (event.kind in shimctl.LASTING[:shimctl.KIND["times"]]
+    return event.ok and not fsstate.is_comfort(event.path) and (event.kind in shimctl.LASTING[:shimctl.KIND["times"]]
                          or event.kind == "send" and b"QUIT" in event.data)
 
 
