@@ -16,6 +16,8 @@ enum cmd_option {
 	CMD_STATE = 1,			/* --state */
 	CMD_BASELINE = 2,		/* --baseline */
 	CMD_ACCEPT_NEW_STATE = 4,	/* --accept-new-state */
+	CMD_JSON = 8,			/* --json */
+	CMD_METRICS = 16,		/* --metrics */
 	CMD_CONTROL = 256,		/* --control PATH */
 	/* No option: the command needs no configuration and gets none. */
 	CMD_NO_CONFIG = 512
@@ -58,10 +60,16 @@ extern const struct cmd cmd_stop;
  * nearest known name. */
 const struct account *cmd_account(const struct cmd_env *env, const char *name);
 
-/* Reads an account's ledger and has it shown; says so if there is none yet. */
+/* The accounts that the arguments name, each once; with none, all that are
+ * enabled, or `all`. The list has room for every account. False after an
+ * error message. */
+bool cmd_choose(const struct cmd_env *env, int argc, char **argv, bool all,
+	const struct account **list, size_t *count_r) MUST_USE;
+
+/* Reads an account's ledger to look at; *ledger_r is NULL without an error if
+ * there is none yet. */
 struct ledger;
-enum err_class cmd_show_ledger(const struct cmd_env *env,
-	const struct account *account, void (*show)(
-	const struct account *account, const struct ledger *ledger));
+bool cmd_read_ledger(const struct cmd_env *env, const struct account *account,
+	struct ledger **ledger_r, struct err *err) MUST_USE;
 
 #endif

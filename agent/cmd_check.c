@@ -2,14 +2,25 @@
 #include <stdio.h>
 #include <sysexits.h>
 
+#include "agent/base/log.h"
 #include "agent/cmd.h"
 #include "agent/ledger.h"
 
-static void in_order(const struct account *account,
-	const struct ledger *ledger)
+static enum err_class check_ledger(const struct cmd_env *env,
+	const struct account *account)
 {
-	printf("%s: ledger in order, %zu entries\n", account->name,
-		ledger_count(ledger));
+	struct err err = ERR_INIT;
+	struct ledger *ledger;
+
+	if (!cmd_read_ledger(env, account, &ledger, &err))
+		log_err(LOG_LEVEL_ERROR, &err);
+	else if (ledger == NULL)
+		printf("%s: nothing fetched yet\n", account->name);
+	else
+		printf("%s: ledger in order, %zu entries\n", account->name,
+			ledger_count(ledger));
+	ledger_close(ledger);
+	return err.class;
 }
 
 /* Loading has found every mistake already; what is left is to say so. */
@@ -22,8 +33,8 @@ static int run(const struct cmd_env *env, int argc, char **argv)
 	(void)argv;
 	for (i = 0; (env->options & CMD_STATE) != 0
 	     && i < env->config->count; i++)
-		worst = err_worse(worst, cmd_show_ledger(env,
-			&env->config->accounts[i], in_order));
+		worst = err_worse(worst, check_ledger(env,
+			&env->config->accounts[i]));
 	if (worst != ERR_NONE)
 		return err_exit_status(worst);
 	if (!env->quiet)

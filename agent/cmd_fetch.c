@@ -7,39 +7,6 @@
 #include "agent/cmd.h"
 #include "agent/fetch.h"
 
-static bool already(const struct account *const *list, size_t n,
-	const struct account *account)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (list[i] == account)
-			return true;
-	return false;
-}
-
-/* The named accounts, or all that are enabled; false after an error. */
-static bool choose(const struct cmd_env *env, int argc, char **argv,
-	const struct account **list, size_t *count_r)
-{
-	const struct config *config = env->config;
-	const struct account *account;
-	size_t i, n = 0;
-
-	for (i = 0; argc == 0 && i < config->count; i++)
-		if (config->accounts[i].enabled)
-			list[n++] = &config->accounts[i];
-	for (i = 0; i < (size_t)argc; i++) {
-		account = cmd_account(env, argv[i]);
-		if (account == NULL)
-			return false;
-		if (!already(list, n, account))
-			list[n++] = account;
-	}
-	*count_r = n;
-	return true;
-}
-
 static int run(const struct cmd_env *env, int argc, char **argv)
 {
 	const struct account **list = mem_grow(NULL, env->config->count + 1,
@@ -52,7 +19,7 @@ static int run(const struct cmd_env *env, int argc, char **argv)
 		env->trace, env->quiet };
 	int status = EX_USAGE;
 
-	if (choose(env, argc, argv, list, &options.count)) {
+	if (cmd_choose(env, argc, argv, false, list, &options.count)) {
 		if (options.count == 0)
 			log_warn("no account is enabled");
 		status = err_exit_status(fetch_run(&options));

@@ -1,156 +1,105 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sysexits.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "agent/base/arena.h"
 #include "agent/base/log.h"
-#include "agent/base/num.h"
 #include "agent/cmd.h"
-#include "agent/ledger.h"
+#include "agent/status.h"
 
-struct tally {
-	size_t kept, gone, open, failed;
-	int64_t last;			/* delivery, or 0 */
-};
-
-static const char *when(char *out, size_t cap, int64_t seconds)
+/* Text, or JSON with what stands before it. */
+static enum err_class show(const struct cmd_env *env,
+	const struct account *account, const struct status_daemon *daemon,
+	const char *comma)
 {
-	time_t t = (time_t)seconds;
-	struct tm tm;
-
-	if (localtime_r(&t, &tm) == NULL
-	    || strftime(out, cap, "%Y-%m-%d %H:%M:%S", &tm) == 0)
-		snprintf(out, cap, "?");
-	return out;
-}
-
-static void count(struct tally *tally, const struct ledger_entry *e)
-{
-	switch (e->state) {
-	case LEDGER_INTENT:
-		tally->open++;
-		return;
-	case LEDGER_FAILED:
-		tally->failed++;
-		return;
-	case LEDGER_GONE:
-		tally->gone++;
-		return;
-	case LEDGER_DELIVERED:
-	case LEDGER_DELETING:
-	case LEDGER_BASELINE:
-		tally->kept++;
-		if (e->state != LEDGER_BASELINE && e->time > tally->last)
-			tally->last = e->time;
-		return;
-	case LEDGER_VOID:
-		return;
-	}
-}
-
-/* What a person may have to do something about. */
-static void print_aside(const struct ledger_entry *e)
-{
-	char uid[200], size[32], next[32];
-
-	if ((e->state != LEDGER_INTENT && e->state != LEDGER_FAILED)
-	    || e->tries == 0)
-		return;
-	printf("  set aside: UID %s, %s, %s %u time%s, next try %s: %s\n",
-		log_escape(uid, sizeof(uid), e->uid, e->uid_len),
-		num_format_size(size, sizeof(size), e->listed),
-		e->state == LEDGER_INTENT ? "refused by the destination"
-		: "not handed over by the server", e->tries,
-		e->tries == 1 ? "" : "s",
-		when(next, sizeof(next), e->next_try), e->reason);
-}
-
-static void print_ledger(const struct account *account,
-	const struct ledger *ledger)
-{
-	struct tally t = { 0 };
-	char last[32];
-	size_t i;
-
-	for (i = 0; i < ledger_count(ledger); i++)
-		count(&t, ledger_at(ledger, i));
-	printf(
-		"%s: %zu seen, %zu deleted on the server, %zu not delivered yet",
-		account->name, t.kept, t.gone, t.open + t.failed);
-	if (t.last != 0)
-		printf(", last delivery %s", when(last, sizeof(last), t.last));
-	printf("\n");
-	for (i = 0; i < ledger_count(ledger); i++)
-		print_aside(ledger_at(ledger, i));
-}
-
-/* *ledger_r is NULL without an error if nothing was fetched yet. */
-static bool read_ledger(const struct cmd_env *env,
-	const struct account *account, struct ledger **ledger_r,
-	struct err *err)
-{
-	char path[600];
-	int dir;
-
-	*ledger_r = NULL;
-	snprintf(path, sizeof(path), "%s/%s", env->config->state,
-		account->name);
-	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
-		return errno == ENOENT
-			|| err_sys(err, errno, "cannot open %s", path);
-	*ledger_r = ledger_read(dir, path, account->name, err);
-	close(dir);
-	return *ledger_r != NULL || err->class == ERR_NONE;
-}
-
-enum err_class cmd_show_ledger(const struct cmd_env *env,
-	const struct account *account, void (*show)(
-	const struct account *account, const struct ledger *ledger))
-{
+	struct status_account status;
 	struct err err = ERR_INIT;
 	struct ledger *ledger;
 
-	if (!read_ledger(env, account, &ledger, &err)) {
+	if (!cmd_read_ledger(env, account, &ledger, &err))
 		log_err(LOG_LEVEL_ERROR, &err);
-		return err.class;
+	status_gather(env->config, account, daemon, ledger, &status);
+	if ((env->options & CMD_JSON) != 0) {
+		fputs(comma, stdout);
+		status_print_json(stdout, &status);
+	} else if (err.class == ERR_NONE) {
+		status_print_text(stdout, &status);
 	}
-	if (ledger == NULL)
-		printf("%s: nothing fetched yet\n", account->name);
-	else
-		show(account, ledger);
 	ledger_close(ledger);
+	return err.class;
+}
+
+static void begin(const struct cmd_env *env,
+	const struct status_daemon *daemon)
+{
+	if ((env->options & CMD_JSON) == 0)
+		return;
+	if (daemon->pid == 0)
+		printf("{\"daemon\": null, \"accounts\": [");
+	else
+		printf("{\"daemon\": {\"pid\": %" PRIu64 ", \"since\": %" PRId64
+			"}, \"accounts\": [", daemon->pid, daemon->since);
+}
+
+static enum err_class show_all(const struct cmd_env *env,
+	const struct account *const *list, size_t n)
+{
+	enum err_class worst = ERR_NONE;
+	struct status_daemon daemon;
+	size_t i;
+
+	status_ask(env->config, env->control, &daemon);
+	begin(env, &daemon);
+	for (i = 0; i < n; i++)
+		worst = err_worse(worst, show(env, list[i], &daemon,
+			i == 0 ? "\n" : ",\n"));
+	if ((env->options & CMD_JSON) != 0)
+		printf("\n]}\n");
+	status_forget(&daemon);
+	return worst;
+}
+
+static enum err_class show_metrics(const struct cmd_env *env,
+	const struct account *const *list, size_t n)
+{
+	const struct status_daemon none = { .pid = 0 };
+	struct status_account *status = mem_grow(NULL, n + 1, sizeof(*status));
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		status_gather(env->config, list[i], &none, NULL, &status[i]);
+	status_print_metrics(stdout, status, n);
+	free(status);
 	return ERR_NONE;
 }
 
 static int run(const struct cmd_env *env, int argc, char **argv)
 {
-	enum err_class worst = ERR_NONE;
-	const struct account *account;
-	size_t i;
+	const struct account **list = mem_grow(NULL, env->config->count + 1,
+		sizeof(*list));
+	int status = EX_USAGE;
+	size_t n;
 
-	for (i = 0; argc == 0 && i < env->config->count; i++)
-		worst = err_worse(worst, cmd_show_ledger(env,
-			&env->config->accounts[i], print_ledger));
-	for (i = 0; i < (size_t)argc; i++) {
-		account = cmd_account(env, argv[i]);
-		if (account == NULL)
-			return EX_USAGE;
-		worst = err_worse(worst, cmd_show_ledger(env, account,
-			print_ledger));
-	}
-	return err_exit_status(worst);
+	if (cmd_choose(env, argc, argv, true, list, &n))
+		status = err_exit_status((env->options & CMD_METRICS) != 0
+			? show_metrics(env, list, n)
+			: show_all(env, list, n));
+	free(list);
+	return status;
 }
 
 const struct cmd cmd_status = {
-	"status", "[ACCOUNT...]",
-	"Shows what the ledger knows of each account: how many messages were seen, when\n"
-	"the last one was delivered, and every message that is set aside because its\n"
-	"destination refused it or the server would not hand it over, with the reason\n"
-	"and the time of the next try. Touches neither network nor mail.\n",
-	0, -1, 0, run,
+	"status", "[--json | --metrics] [ACCOUNT...]",
+	"Shows how the named accounts, or all, fare: when they were last polled, since\n"
+	"when and why they fail, how much came in all, how long the server's certificate\n"
+	"is valid, and every message that is set aside because its destination refused\n"
+	"it or the server would not hand it over, with the reason and the time of the\n"
+	"next try. What needs a person is marked with `!'. If a daemon runs, it is asked\n"
+	"when the next poll is. Touches neither network nor mail.\n"
+	"\n"
+	"  --json              one JSON object\n"
+	"  --metrics           OpenMetrics text\n",
+	0, -1, CMD_JSON | CMD_METRICS | CMD_CONTROL, run,
 };

@@ -90,6 +90,8 @@ static bool parse(int argc, char **argv, struct options *o, int *status_r)
 		{ "baseline", no_argument, NULL, OPT_COMMAND + CMD_BASELINE },
 		{ "accept-new-state", no_argument, NULL,
 			OPT_COMMAND + CMD_ACCEPT_NEW_STATE },
+		{ "json", no_argument, NULL, OPT_COMMAND + CMD_JSON },
+		{ "metrics", no_argument, NULL, OPT_COMMAND + CMD_METRICS },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -134,23 +136,6 @@ static void report_mistake(void *arg, const char *line)
 {
 	(void)arg;
 	fprintf(stderr, "%s\n", line);
-}
-
-const struct account *cmd_account(const struct cmd_env *env, const char *name)
-{
-	const struct account *account = config_account(env->config, name);
-	const char *near;
-
-	if (account != NULL)
-		return account;
-	near = config_nearest_account(env->config, name);
-	if (near != NULL)
-		log_error("there is no account %s in %s; did you mean %s?",
-			name, env->config->file, near);
-	else
-		log_error("there is no account %s in %s", name,
-			env->config->file);
-	return NULL;
 }
 
 static int asked_level(const struct options *o)

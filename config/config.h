@@ -25,6 +25,7 @@ struct config {
 	enum log_level log_level;
 	enum log_format log_format;
 	const char *log_to;		/* "stderr", "syslog" or a path */
+	const char *metrics;		/* the daemon writes them here, or NULL */
 	struct account *accounts;
 	size_t count;
 	/* Names of the environment variables that hold passwords, so that no

@@ -106,6 +106,8 @@ const struct field top_fields[] = {
 	  1, LIMIT_PARALLEL, .help = "connections to one host at once" },
 	{ "log", FIELD_MAP, AT(file_top, config), .fields = log_fields,
 	  .help = "what is logged, how and where" },
+	{ "metrics", FIELD_PATH, AT(file_top, config.metrics),
+	  .help = "a file that the daemon keeps metrics in" },
 	{ "include", FIELD_NODE, AT(file_top, include),
 	  .help = "patterns of files with more accounts" },
 	{ "defaults", FIELD_NODE, AT(file_top, defaults),

@@ -37,6 +37,7 @@ _postrider() {
 		case $command in
 		fetch) own="--baseline --accept-new-state" ;;
 		check) own="--state" ;;
+		status) own="--json --metrics --control" ;;
 		daemon | poll | pause | resume | reload | stop) own="--control" ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$own -c --config -v --verbose
