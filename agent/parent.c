@@ -110,15 +110,21 @@ static void collect_foreign(struct parent *p)
 	p->foreign[n] = -1;
 }
 
-static void ended(struct parent *p, struct parent_slot *slot)
+/* Only a pass that was let in knows what delay the server wants. */
+static void reschedule(struct parent *p, const struct parent_slot *slot)
 {
 	const struct chan_report *report = &slot->proc.report;
+	enum sched_event event = verdict(report);
 
-	if (slot->id != ROSTER_NOBODY) {
+	if (event == SCHED_OK || report->login_delay != 0)
 		sched_delay(p->roster->sched, slot->id, report->login_delay);
-		sched_event(p->roster->sched, slot->id, verdict(report),
-			clock_now());
-	}
+	sched_event(p->roster->sched, slot->id, event, clock_now());
+}
+
+static void ended(struct parent *p, struct parent_slot *slot)
+{
+	if (slot->id != ROSTER_NOBODY)
+		reschedule(p, slot);
 	p->options.owner.ended(p->options.owner.arg, slot);
 	roster_drop(slot->roster);
 }

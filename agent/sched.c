@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/base/arena.h"
+#include "agent/base/limits.h"
 #include "agent/sched_priv.h"
 
 /* So often a login that used to work may be refused before it is believed. */
@@ -54,6 +55,7 @@ static void arm(struct sched *s, uint32_t id, clock_ms due)
 	struct entry *e = &s->entries[id];
 
 	e->due = due;
+	e->offset = 0;
 	e->stamp++;
 	if (due == NEVER)
 		return;
@@ -69,17 +71,25 @@ static clock_ms pause_ms(const struct entry *e)
 	return (clock_ms)seconds * 1000;
 }
 
-/* The next poll, counted from `base`. */
-static void arm_after(struct sched *s, uint32_t id, clock_ms base, clock_ms ms)
+/* The next poll, at `due` and a little later. The server's delay counts from
+ * now: it does not know when we wanted to come. */
+static void arm_about(struct sched *s, uint32_t id, clock_ms due, clock_ms now)
 {
 	struct entry *e = &s->entries[id];
+	clock_ms earliest = now + (clock_ms)e->delay * 1000;
+	uint32_t offset;
 
 	if (e->interval == 0) {
 		arm(s, id, NEVER);
 		return;
 	}
-	e->offset = (uint32_t)random_below(s, (uint64_t)e->jitter * 1000 + 1);
-	arm(s, id, base + ms + e->offset);
+	offset = (uint32_t)random_below(s, (uint64_t)e->jitter * 1000 + 1);
+	if (due + offset < earliest) {
+		arm(s, id, earliest);
+		return;
+	}
+	arm(s, id, due + offset);
+	e->offset = offset;
 }
 
 /* ---- what follows from an event ---- */
@@ -125,6 +135,7 @@ static void pause_it(struct sched *s, uint32_t id, clock_ms now)
 {
 	(void)now;
 	s->entries[id].paused = true;
+	s->entries[id].again = false;
 	if (s->entries[id].state == SCHED_RUNNING)
 		return;		/* when it has ended */
 	set_state(s, id, SCHED_PAUSED);
@@ -144,6 +155,12 @@ static void poll_again(struct sched *s, uint32_t id, clock_ms now)
 	s->entries[id].again = true;
 }
 
+static void poll_if_bad(struct sched *s, uint32_t id, clock_ms now)
+{
+	if (s->entries[id].streak != 0)
+		poll_now(s, id, now);
+}
+
 /* A pass has ended and its next time is set; what was asked for meanwhile
  * comes first. */
 static void settle(struct sched *s, uint32_t id, enum sched_state state,
@@ -160,41 +177,65 @@ static void settle(struct sched *s, uint32_t id, enum sched_state state,
 	e->again = false;
 }
 
-static void went_well(struct sched *s, uint32_t id, clock_ms now)
+/* A fixed rate, so that a long pass does not shift the next. */
+static void next_round(struct sched *s, uint32_t id, clock_ms now)
 {
 	struct entry *e = &s->entries[id];
 	clock_ms base = e->due == NEVER ? now : e->due - e->offset;
 
+	if (base + pause_ms(e) < now)
+		base = now;
+	arm_about(s, id, base + pause_ms(e), now);
+	settle(s, id, SCHED_WAITING, now);
+}
+
+static void went_well(struct sched *s, uint32_t id, clock_ms now)
+{
+	struct entry *e = &s->entries[id];
+
 	e->streak = 0;
 	e->refusals = 0;
 	e->succeeded = true;
-	/* A fixed rate, so that a long pass does not shift the next. */
-	arm_after(s, id, base + pause_ms(e) >= now ? base : now, pause_ms(e));
+	next_round(s, id, now);
+}
+
+/* Another bad pass. */
+static void count_bad(struct entry *e)
+{
+	if (e->streak < UINT32_MAX)
+		e->streak++;
+}
+
+static uint32_t doublings(const struct entry *e)
+{
+	return e->streak < BACKOFF_DOUBLINGS ? e->streak : BACKOFF_DOUBLINGS;
+}
+
+static void back_off(struct sched *s, uint32_t id, clock_ms now,
+	uint32_t doubled)
+{
+	struct entry *e = &s->entries[id];
+	clock_ms ms = pause_ms(e), most = ms > SCHED_BACKOFF_MS ? ms
+		: SCHED_BACKOFF_MS;
+
+	count_bad(e);
+	ms <<= doubled;
+	arm_about(s, id, now + clock_min(ms, most), now);
 	settle(s, id, SCHED_WAITING, now);
 }
 
 static void failed(struct sched *s, uint32_t id, clock_ms now)
 {
-	struct entry *e = &s->entries[id];
-	clock_ms ms = pause_ms(e), most = ms > SCHED_BACKOFF_MS ? ms
-		: SCHED_BACKOFF_MS;
-	uint32_t doublings = e->streak < BACKOFF_DOUBLINGS ? e->streak
-		: BACKOFF_DOUBLINGS;
-
-	if (e->streak < UINT32_MAX)
-		e->streak++;
-	ms <<= doublings;
-	arm_after(s, id, now, ms < most ? ms : most);
-	settle(s, id, SCHED_WAITING, now);
+	back_off(s, id, now, doublings(&s->entries[id]));
 }
 
+/* Its own interval was too short, unless it has said which one it wants. */
 static void delayed(struct sched *s, uint32_t id, clock_ms now)
 {
 	const struct entry *e = &s->entries[id];
 	bool known = e->delay != 0 && e->delay >= e->interval;
 
-	arm_after(s, id, now, known ? pause_ms(e) : 2 * pause_ms(e));
-	settle(s, id, SCHED_WAITING, now);
+	back_off(s, id, now, known ? 0 : doublings(e) + 1);
 }
 
 /* Looks again at each interval, tries again at the end. */
@@ -211,8 +252,7 @@ static void stuck(struct sched *s, uint32_t id, clock_ms now)
 {
 	struct entry *e = &s->entries[id];
 
-	if (e->streak < UINT32_MAX)
-		e->streak++;
+	count_bad(e);
 	e->hold_end = now + SCHED_HOLD_MS;
 	stay_held(s, id, now);
 }
@@ -232,18 +272,20 @@ static void refused(struct sched *s, uint32_t id, clock_ms now)
 static action *const table[SCHED_STATES][SCHED_EVENTS] = {
 	[SCHED_WAITING] = {
 		[SCHED_DUE] = make_ready, [SCHED_POLL] = poll_now,
-		[SCHED_PAUSE] = pause_it,
+		[SCHED_PAUSE] = pause_it, [SCHED_CHANGED] = poll_if_bad,
 	},
 	[SCHED_READY] = {
 		[SCHED_STARTED] = start, [SCHED_POLL] = poll_now,
 		[SCHED_PAUSE] = pause_it, [SCHED_RESUME] = resume,
+		[SCHED_CHANGED] = poll_now,
 	},
 	[SCHED_RUNNING] = {
-		[SCHED_OK] = went_well, [SCHED_FAILED] = failed,
+		[SCHED_OK] = went_well, [SCHED_MISSED] = next_round,
+		[SCHED_FAILED] = failed,
 		[SCHED_DELAYED] = delayed, [SCHED_REFUSED] = refused,
 		[SCHED_STUCK] = stuck, [SCHED_UNCHANGED] = stay_held,
 		[SCHED_POLL] = poll_again, [SCHED_PAUSE] = pause_it,
-		[SCHED_RESUME] = resume,
+		[SCHED_RESUME] = resume, [SCHED_CHANGED] = poll_again,
 	},
 	[SCHED_HELD] = {
 		[SCHED_DUE] = make_ready, [SCHED_POLL] = poll_now,
@@ -376,7 +418,8 @@ uint32_t sched_carry(struct sched *s, const struct sched_plan *plan,
 
 void sched_delay(struct sched *s, uint32_t id, uint32_t seconds)
 {
-	s->entries[id].delay = seconds;
+	s->entries[id].delay = seconds < LIMIT_LOGIN_DELAY ? seconds
+		: LIMIT_LOGIN_DELAY;
 }
 
 /* ---- looking ---- */

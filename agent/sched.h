@@ -32,7 +32,9 @@ enum sched_event {
 	SCHED_DUE,		/* its timer has run out */
 	SCHED_STARTED,		/* it was given a slot */
 	/* A pass ended: */
-	SCHED_OK,		/* well, also when it met another one of ours */
+	SCHED_OK,		/* well */
+	SCHED_MISSED,		/* it learned nothing: asked to stop, or another
+				 * process of ours has the account */
 	SCHED_FAILED,		/* try again, later each time */
 	SCHED_DELAYED,		/* the server wants a longer pause */
 	SCHED_REFUSED,		/* the login; it may be a fault of the server */
@@ -42,7 +44,7 @@ enum sched_event {
 	SCHED_POLL,		/* now, or again if it runs */
 	SCHED_PAUSE,
 	SCHED_RESUME,
-	SCHED_CHANGED,		/* its configuration: what held it may be gone */
+	SCHED_CHANGED,		/* its configuration: what ailed it may be gone */
 	SCHED_EVENTS
 };
 
@@ -88,7 +90,9 @@ uint32_t sched_carry(struct sched *s, const struct sched_plan *plan,
  * ignored. */
 void sched_event(struct sched *s, uint32_t id, enum sched_event event,
 	clock_ms now);
-/* From now on never more often than every `seconds` (LOGIN-DELAY). */
+/* From now on never more often than every `seconds` (LOGIN-DELAY), unless
+ * asked for; no server gets more than LIMIT_LOGIN_DELAY. 0: as often as the
+ * plan says. */
 void sched_delay(struct sched *s, uint32_t id, uint32_t seconds);
 
 /* Lets time pass: those that are due become ready. */

@@ -5,7 +5,7 @@
 
 static const enum sched_event by_class[] = {
 	[ERR_NONE] = SCHED_OK,
-	[ERR_STOP] = SCHED_OK,
+	[ERR_STOP] = SCHED_MISSED,
 	[ERR_MSG] = SCHED_OK,		/* the ledger times its next try */
 	[ERR_RETRY] = SCHED_FAILED,
 	[ERR_PROTO] = SCHED_FAILED,
@@ -25,10 +25,11 @@ enum sched_event verdict(const struct chan_report *report)
 	case ERR_CODE_LOGIN_DELAY:
 		return SCHED_DELAYED;
 	case ERR_CODE_BUSY:
-		return SCHED_OK;
-	case ERR_CODE_NONE:
+		return SCHED_MISSED;
 	case ERR_CODE_IN_USE:
 	case ERR_CODE_SYS_TEMP:
+		return SCHED_FAILED;
+	case ERR_CODE_NONE:
 	case ERR_CODE_SYS_PERM:
 	case ERR_CODE_DIED:
 	case ERR_CODES:

@@ -56,6 +56,10 @@
 #define LIMIT_BATCH_BYTES	(16ull << 20)
 #define LIMIT_BATCH_MS		200
 
+/* Seconds between two logins that a server may ask for (LOGIN-DELAY). Real
+ * ones want minutes; more than a day would be to switch the account off. */
+#define LIMIT_LOGIN_DELAY	86400
+
 /* Configuration. */
 #define LIMIT_CONFIG_BYTES	(1u << 20)
 #define LIMIT_CONFIG_DEPTH	16
