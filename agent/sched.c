@@ -272,7 +272,8 @@ static void refused(struct sched *s, uint32_t id, clock_ms now)
 static action *const table[SCHED_STATES][SCHED_EVENTS] = {
 	[SCHED_WAITING] = {
 		[SCHED_DUE] = make_ready, [SCHED_POLL] = poll_now,
-		[SCHED_PAUSE] = pause_it, [SCHED_CHANGED] = poll_if_bad,
+		[SCHED_PAUSE] = pause_it, [SCHED_RESUME] = resume,
+		[SCHED_CHANGED] = poll_if_bad,
 	},
 	[SCHED_READY] = {
 		[SCHED_STARTED] = start, [SCHED_POLL] = poll_now,
@@ -289,7 +290,8 @@ static action *const table[SCHED_STATES][SCHED_EVENTS] = {
 	},
 	[SCHED_HELD] = {
 		[SCHED_DUE] = make_ready, [SCHED_POLL] = poll_now,
-		[SCHED_PAUSE] = pause_it, [SCHED_CHANGED] = poll_now,
+		[SCHED_PAUSE] = pause_it, [SCHED_RESUME] = resume,
+		[SCHED_CHANGED] = poll_now,
 	},
 	[SCHED_PAUSED] = {
 		[SCHED_POLL] = poll_now, [SCHED_RESUME] = resume,
@@ -389,29 +391,50 @@ uint32_t sched_add(struct sched *s, const struct sched_plan *plan,
 	return id;
 }
 
+/* When one that waits is due with its new plan. What it has to wait for is
+ * kept, unless the new interval is shorter. */
+static clock_ms carried_due(const struct entry *e, const struct entry *was,
+	clock_ms now)
+{
+	clock_ms latest = now + pause_ms(e) + (clock_ms)e->jitter * 1000;
+	bool shorter = e->interval < was->interval || e->jitter < was->jitter;
+
+	if (e->interval == 0)
+		return NEVER;
+	return shorter || was->due == NEVER ? clock_min(was->due, latest)
+		: was->due;
+}
+
+/* Who was ready is put where it came from, with its time: so the new queues
+ * are in the order of the old ones. */
+static enum sched_state carried_state(const struct entry *was)
+{
+	if (was->state == SCHED_READY)
+		return was->held ? SCHED_HELD : SCHED_WAITING;
+	return (enum sched_state)was->state;
+}
+
 uint32_t sched_carry(struct sched *s, const struct sched_plan *plan,
 	const struct sched *old, uint32_t old_id, clock_ms now)
 {
 	const struct entry *was = &old->entries[old_id];
-	uint32_t id = new_entry(s, plan), host = s->entries[id].host;
+	uint32_t id = new_entry(s, plan);
 	struct entry *e = &s->entries[id];
-	clock_ms due = was->due;
+	const struct entry fresh = *e;
 
 	*e = *was;
-	e->host = host;
-	e->interval = plan->interval;
-	e->jitter = plan->jitter;
+	e->host = fresh.host;
+	e->interval = fresh.interval;
+	e->jitter = fresh.jitter;
 	e->queued = false;
-	e->state = SCHED_WAITING;
-	if (is_timed(was)) {
-		due = clock_min(due, now + pause_ms(e)
-			+ (clock_ms)e->jitter * 1000);
-		arm(s, id, due);
-	}
-	set_state(s, id, (enum sched_state)was->state);
+	e->state = (uint8_t)carried_state(was);
 	if (was->state == SCHED_READY)
-		sched_enqueue(s, id);
-	if (was->state == SCHED_RUNNING)
+		arm(s, id, was->due);
+	else if (e->state == SCHED_WAITING || e->state == SCHED_HELD)
+		arm(s, id, carried_due(e, was, now));
+	if (e->due == was->due)
+		e->offset = was->offset;
+	if (e->state == SCHED_RUNNING)
 		sched_take_slot(s, e);
 	return id;
 }

@@ -82,7 +82,7 @@ void sched_free(struct sched *s);
 uint32_t sched_add(struct sched *s, const struct sched_plan *plan,
 	const struct sched_past *past, clock_ms first);
 /* The same for one that another scheduler knew: its state goes over, so that
- * a new configuration does not lose count. */
+ * a new configuration does not lose count. One that was ready is due. */
 uint32_t sched_carry(struct sched *s, const struct sched_plan *plan,
 	const struct sched *old, uint32_t old_id, clock_ms now);
 
