@@ -2,10 +2,7 @@
 #include "agent/sched.h"
 
 #include <assert.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "agent/base/arena.h"
 #include "agent/base/limits.h"
 #include "agent/sched_priv.h"
 
@@ -13,8 +10,6 @@
 #define REFUSALS_FORGIVEN 3
 /* 2^6 times a minute is an hour already. */
 #define BACKOFF_DOUBLINGS 6
-
-static const clock_ms NEVER = INT64_MAX;
 
 static const char *const state_names[] = {
 	[SCHED_WAITING] = "waiting", [SCHED_READY] = "ready",
@@ -50,7 +45,7 @@ static bool is_current(const void *arg, const struct timer *timer)
 	return e->stamp == timer->stamp && is_timed(e);
 }
 
-static void arm(struct sched *s, uint32_t id, clock_ms due)
+void sched_arm(struct sched *s, uint32_t id, clock_ms due)
 {
 	struct entry *e = &s->entries[id];
 
@@ -64,7 +59,7 @@ static void arm(struct sched *s, uint32_t id, clock_ms due)
 	timers_push(&s->timers, (struct timer){ due, id, e->stamp });
 }
 
-static clock_ms pause_ms(const struct entry *e)
+clock_ms sched_pause_ms(const struct entry *e)
 {
 	uint32_t seconds = e->interval > e->delay ? e->interval : e->delay;
 
@@ -80,15 +75,15 @@ static void arm_about(struct sched *s, uint32_t id, clock_ms due, clock_ms now)
 	uint32_t offset;
 
 	if (e->interval == 0) {
-		arm(s, id, NEVER);
+		sched_arm(s, id, NEVER);
 		return;
 	}
 	offset = (uint32_t)random_below(s, (uint64_t)e->jitter * 1000 + 1);
 	if (due + offset < earliest) {
-		arm(s, id, earliest);
+		sched_arm(s, id, earliest);
 		return;
 	}
-	arm(s, id, due + offset);
+	sched_arm(s, id, due + offset);
 	e->offset = offset;
 }
 
@@ -139,7 +134,7 @@ static void pause_it(struct sched *s, uint32_t id, clock_ms now)
 	if (s->entries[id].state == SCHED_RUNNING)
 		return;		/* when it has ended */
 	set_state(s, id, SCHED_PAUSED);
-	arm(s, id, NEVER);
+	sched_arm(s, id, NEVER);
 }
 
 static void resume(struct sched *s, uint32_t id, clock_ms now)
@@ -183,9 +178,9 @@ static void next_round(struct sched *s, uint32_t id, clock_ms now)
 	struct entry *e = &s->entries[id];
 	clock_ms base = e->due == NEVER ? now : e->due - e->offset;
 
-	if (base + pause_ms(e) < now)
+	if (base + sched_pause_ms(e) < now)
 		base = now;
-	arm_about(s, id, base + pause_ms(e), now);
+	arm_about(s, id, base + sched_pause_ms(e), now);
 	settle(s, id, SCHED_WAITING, now);
 }
 
@@ -215,7 +210,7 @@ static void back_off(struct sched *s, uint32_t id, clock_ms now,
 	uint32_t doubled)
 {
 	struct entry *e = &s->entries[id];
-	clock_ms ms = pause_ms(e), most = ms > SCHED_BACKOFF_MS ? ms
+	clock_ms ms = sched_pause_ms(e), most = ms > SCHED_BACKOFF_MS ? ms
 		: SCHED_BACKOFF_MS;
 
 	count_bad(e);
@@ -242,9 +237,9 @@ static void delayed(struct sched *s, uint32_t id, clock_ms now)
 static void stay_held(struct sched *s, uint32_t id, clock_ms now)
 {
 	struct entry *e = &s->entries[id];
-	clock_ms look = now + pause_ms(e);
+	clock_ms look = now + sched_pause_ms(e);
 
-	arm(s, id, e->interval == 0 ? NEVER : clock_min(look, e->hold_end));
+	sched_arm(s, id, e->interval == 0 ? NEVER : clock_min(look, e->hold_end));
 	settle(s, id, SCHED_HELD, now);
 }
 
@@ -339,106 +334,6 @@ bool sched_take(struct sched *s, uint32_t *id_r, bool *held_r)
 	return true;
 }
 
-/* ---- making one ---- */
-
-struct sched *sched_new(struct sched_limits limits, uint64_t seed)
-{
-	struct sched *s = mem_grow(NULL, 1, sizeof(*s));
-
-	memset(s, 0, sizeof(*s));
-	s->limits = limits;
-	s->random = seed;
-	s->rings[SOUND].first = s->rings[SUSPECT].first = NOBODY;
-	return s;
-}
-
-void sched_free(struct sched *s)
-{
-	if (s == NULL)
-		return;
-	hosts_free(&s->names);
-	timers_free(&s->timers);
-	free(s->hosts);
-	free(s->entries);
-	free(s);
-}
-
-static uint32_t new_entry(struct sched *s, const struct sched_plan *plan)
-{
-	struct entry *e;
-
-	if (s->count == s->room) {
-		s->room = s->room < 16 ? 16 : s->room + s->room / 2;
-		s->entries = mem_grow(s->entries, s->room, sizeof(*e));
-	}
-	e = &s->entries[s->count];
-	memset(e, 0, sizeof(*e));
-	e->host = sched_host(s, plan->host);
-	e->interval = plan->interval;
-	e->jitter = plan->jitter;
-	e->due = NEVER;
-	return (uint32_t)s->count++;
-}
-
-uint32_t sched_add(struct sched *s, const struct sched_plan *plan,
-	const struct sched_past *past, clock_ms first)
-{
-	uint32_t id = new_entry(s, plan);
-
-	s->entries[id].succeeded = past->succeeded;
-	s->entries[id].streak = past->streak;
-	arm(s, id, plan->interval == 0 ? NEVER : first);
-	return id;
-}
-
-/* When one that waits is due with its new plan. What it has to wait for is
- * kept, unless the new interval is shorter. */
-static clock_ms carried_due(const struct entry *e, const struct entry *was,
-	clock_ms now)
-{
-	clock_ms latest = now + pause_ms(e) + (clock_ms)e->jitter * 1000;
-	bool shorter = e->interval < was->interval || e->jitter < was->jitter;
-
-	if (e->interval == 0)
-		return NEVER;
-	return shorter || was->due == NEVER ? clock_min(was->due, latest)
-		: was->due;
-}
-
-/* Who was ready is put where it came from, with its time: so the new queues
- * are in the order of the old ones. */
-static enum sched_state carried_state(const struct entry *was)
-{
-	if (was->state == SCHED_READY)
-		return was->held ? SCHED_HELD : SCHED_WAITING;
-	return (enum sched_state)was->state;
-}
-
-uint32_t sched_carry(struct sched *s, const struct sched_plan *plan,
-	const struct sched *old, uint32_t old_id, clock_ms now)
-{
-	const struct entry *was = &old->entries[old_id];
-	uint32_t id = new_entry(s, plan);
-	struct entry *e = &s->entries[id];
-	const struct entry fresh = *e;
-
-	*e = *was;
-	e->host = fresh.host;
-	e->interval = fresh.interval;
-	e->jitter = fresh.jitter;
-	e->queued = false;
-	e->state = (uint8_t)carried_state(was);
-	if (was->state == SCHED_READY)
-		arm(s, id, was->due);
-	else if (e->state == SCHED_WAITING || e->state == SCHED_HELD)
-		arm(s, id, carried_due(e, was, now));
-	if (e->due == was->due)
-		e->offset = was->offset;
-	if (e->state == SCHED_RUNNING)
-		sched_take_slot(s, e);
-	return id;
-}
-
 void sched_delay(struct sched *s, uint32_t id, uint32_t seconds)
 {
 	s->entries[id].delay = seconds < LIMIT_LOGIN_DELAY ? seconds
@@ -470,13 +365,4 @@ clock_ms sched_due(const struct sched *s, uint32_t id)
 const char *sched_state_name(enum sched_state state)
 {
 	return state_names[state];
-}
-
-size_t sched_size(const struct sched *s)
-{
-	return sizeof(*s) + s->room * sizeof(*s->entries)
-		+ s->host_room * sizeof(*s->hosts)
-		+ s->timers.room * sizeof(*s->timers.heap) + s->names.bytes
-		+ s->names.room * sizeof(*s->names.names)
-		+ s->names.slots * sizeof(*s->names.table);
 }

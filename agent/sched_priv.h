@@ -7,8 +7,8 @@
 #include "agent/timers.h"
 
 /*
- * What the files of the scheduler share: sched.c (time and states) and
- * sched_queue.c (slots).
+ * What the files of the scheduler share: sched.c (time and states), sched_new.c
+ * (who is in it) and sched_queue.c (slots).
  *
  * Whoever is ready stands in one of the two queues of its host. A host whose
  * queue has somebody and that has room stands in the ring of that kind, so
@@ -16,6 +16,7 @@
  */
 
 #define NOBODY UINT32_MAX
+#define NEVER INT64_MAX
 
 enum queue_kind { SOUND, SUSPECT, QUEUES };
 
@@ -66,6 +67,10 @@ struct sched {
 	enum queue_kind turn;
 };
 
+/* Sets its timer, without jitter, or none (NEVER). */
+void sched_arm(struct sched *s, uint32_t id, clock_ms due);
+/* Milliseconds between two passes that went well. */
+clock_ms sched_pause_ms(const struct entry *e);
 /* The number of a host of that name. */
 uint32_t sched_host(struct sched *s, const char *name);
 /* A ready account waits for a slot. */
