@@ -23,6 +23,9 @@
 #define STOP_MS 2000
 /* The service manager hears of us this often at least. */
 #define PING_MS 30000
+#define METRICS_MS 60000
+/* Whoever reads the log must not make all accounts wait. */
+#define LOG_MS 500
 
 /* ---- one daemon for a state directory ---- */
 
@@ -91,10 +94,16 @@ static uint64_t secret_stamp(const struct account *account)
 		+ (uint64_t)st.st_mtim.tv_nsec + (uint64_t)st.st_ino;
 }
 
+/* A new secret, or somebody's fetch that went well, ends a hold. */
 static bool changed(void *arg, const struct roster *roster, uint32_t id)
 {
+	struct memory memory;
+
 	(void)arg;
-	return roster->notes[id] != secret_stamp(roster->accounts[id]);
+	if (roster->notes[id] != secret_stamp(roster->accounts[id]))
+		return true;
+	memory_load(roster->config->state, roster->accounts[id]->name, &memory);
+	return memory.outcome.succeeded != 0 && memory.outcome.streak == 0;
 }
 
 static void log_result(const struct chan_report *r)
@@ -183,19 +192,6 @@ static void tell_manager(struct daemon *d)
 		parent_roster(d->parent)->count, running);
 }
 
-static size_t foreign(void *arg, int *list)
-{
-	const struct daemon *d = arg;
-	size_t n = 0;
-
-	list[n++] = d->lock;
-	if (notify_descriptor() >= 0)
-		list[n++] = notify_descriptor();
-	if (d->control != NULL)
-		n += control_descriptors(d->control, list + n);
-	return n;
-}
-
 static clock_ms ping_ms(void)
 {
 	clock_ms ms = notify_watchdog_ms();
@@ -214,7 +210,8 @@ static clock_ms next(void *arg, clock_ms otherwise)
 {
 	const struct daemon *d = arg;
 
-	otherwise = clock_min(otherwise, d->next_ping);
+	otherwise = clock_min(otherwise, clock_min(d->next_ping,
+		d->next_metrics));
 	return d->control != NULL ? control_next(d->control, otherwise)
 		: otherwise;
 }
@@ -251,6 +248,10 @@ static void react(void *arg, const struct pollfd *fds, size_t count)
 		notify_watchdog();
 		tell_manager(d);
 	}
+	if (clock_left(d->next_metrics) == 0) {
+		d->next_metrics = clock_after(METRICS_MS);
+		daemon_start_metrics(d);
+	}
 }
 
 static void signalled(void *arg, unsigned int signals)
@@ -272,11 +273,12 @@ static void serve(struct daemon *d)
 	const struct parent_options options = {
 		daemon_roster(NULL, d->options->config, NULL), pass,
 		d->options->trace, STOP_MS,
-		{ d, ended, changed, watch, react, next, foreign, signalled },
+		{ d, ended, changed, watch, react, next, daemon_foreign, signalled },
 	};
 
 	d->parent = parent_new(&options);
 	d->next_ping = clock_after(ping_ms());
+	d->next_metrics = clock_now();
 	log_info("polling %" PRIu32 " accounts",
 		parent_roster(d->parent)->count);
 	notify_ready();
@@ -294,6 +296,7 @@ enum err_class daemon_run(const struct daemon_options *options)
 		.since = clock_wall() };
 	struct err err = ERR_INIT;
 
+	log_patience(LOG_MS);
 	notify_open();
 	if (take_lock(&d, options->config->state, &err)
 	    && open_control(&d, &err) && signals_catch(true, &err)) {

@@ -26,7 +26,7 @@ static int64_t wall(clock_ms due)
 		: clock_wall() + (due - clock_now()) / 1000;
 }
 
-/* See struct status_live of the command: one line an account. */
+/* For status_ask(): one line an account. */
 static int status(struct daemon *d, int argc, char **argv, FILE *out)
 {
 	const struct roster *roster = parent_roster(d->parent);

@@ -8,7 +8,7 @@
 
 /*
  * What the files of the daemon share: daemon.c (its life), daemon_ask.c (what
- * callers ask for), daemon_reload.c (another configuration).
+ * callers ask for), daemon_reload.c (another configuration), daemon_metrics.c.
  */
 
 struct daemon {
@@ -17,7 +17,7 @@ struct daemon {
 	struct control *control;	/* NULL: there is none */
 	int lock;			/* of the state directory */
 	int64_t since;			/* seconds since 1970 */
-	clock_ms next_ping;
+	clock_ms next_ping, next_metrics;
 	bool reload;			/* SIGHUP came */
 };
 
@@ -33,5 +33,10 @@ bool daemon_reload(struct daemon *d, FILE *out);
 /* All accounts, or one (an id), are polled now, paused, resumed... */
 void daemon_event(struct daemon *d, uint32_t id, enum sched_event event);
 #define DAEMON_ALL UINT32_MAX
+
+/* Has the metrics file written, if there is to be one, by a child. */
+void daemon_start_metrics(struct daemon *d);
+/* For struct parent_owner. */
+size_t daemon_foreign(void *arg, int *list);
 
 #endif
