@@ -145,6 +145,8 @@ bool daemon_reload(struct daemon *d, FILE *out)
 	struct arena *arena = arena_new();
 	const struct config *config;
 
+	/* Whatever the configuration is like, the log may have been rotated. */
+	log_reopen();
 	if (!load(d, arena, out, &config)) {
 		arena_free(arena);
 		roster_drop(old);

@@ -283,6 +283,58 @@ def journal(_env):
         tap.check(lines and all(line.startswith("<3>box: ") for line in lines), "lines", result)
 
 
+@tap.case("a log file that was rotated is followed: at a reload at once, else soon")
+def rotated(_env):
+    with fetching(interval="1h") as (one, _server):
+        log = one.path("log")
+        with open(one.config, "a") as file:
+            file.write("log: {level: debug, to: %s}\n" % log)
+        manager = Manager(one)
+        process = one.start("daemon")
+        try:
+            manager.wait("READY=1")
+            os.rename(log, log + ".1")
+            with open(one.config, "a") as file:
+                file.write("nonsense: 1\n")
+            one.expect(78, "reload")
+            with open(log) as file:
+                tap.check("nonsense" in file.read(), "the mistake is not in the new file")
+            os.rename(log, log + ".2")
+
+            def made():
+                one.run("poll")
+                return os.path.exists(log)
+            procs.wait_until(made, 60, "a new file without a reload")
+        finally:
+            if process.poll() is None:
+                one.abort(process)
+
+
+@tap.case("a journal that reads no more does not stop the daemon")
+def deaf_journal(_env):
+    with fetching(interval="1h") as (one, server):
+        manager = Manager(one)
+        end, full = os.pipe()
+        os.set_blocking(full, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(full, b"x" * 4096)
+        os.set_blocking(full, True)
+        process = subprocess.Popen(
+            [one.program, "-c", one.config, "daemon"], stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=full, env=one.env, start_new_session=True)
+        os.close(full)
+        try:
+            manager.wait("READY=1")
+            procs.wait_until(lambda: not server.held(), 60, "all is fetched")
+            one.expect(0, "stop")
+            tap.equal(process.wait(60), 0, "exit status")
+        finally:
+            if process.poll() is None:
+                one.abort(process)
+            os.close(end)
+
+
 @contextlib.contextmanager
 def systemd():
     """The fixture: the tool that reads units."""
