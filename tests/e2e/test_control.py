@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The commands that are a message to the daemon: what they send, what they do
-with the answer, and where they look for it. The daemon here is a stand-in."""
+with the answer, and where they look for it. The daemon is a stand-in at first,
+and then the real one."""
 
 import contextlib
 import os
+import re
+import signal
 import socket
 import threading
 
 from harness import agent, procs, tap
+from harness.scene import fetching
 
 COMMANDS = ("poll", "pause", "resume", "reload", "stop")
 
@@ -169,6 +173,102 @@ def stranger(_env):
         tap.check("only that user and root" in result.err, "not said", result)
     finally:
         daemon.close()
+
+
+def answers(one, process):
+    """Wait until the daemon answers; it must not end."""
+    def asked():
+        tap.equal(process.poll(), None, "the daemon's exit status")
+        return one.run("resume").status == 0
+    procs.wait_until(asked, 60, "an answer")
+
+
+@contextlib.contextmanager
+def running(one):
+    """The real daemon of an agent, which answers."""
+    process = one.start("daemon")
+    try:
+        answers(one, process)
+        yield process
+    finally:
+        if process.poll() is None:
+            one.abort(process)
+
+
+@contextlib.contextmanager
+def real():
+    """An agent with an account and a place for the socket."""
+    with fetching(interval="1h") as (one, _server):
+        one.env["XDG_RUNTIME_DIR"] = one.path("run")
+        yield one
+
+
+@tap.case("the daemon makes a socket for its user alone, and takes it away")
+def own_socket(_env):
+    with real() as one:
+        place = one.path("run/postrider/control")
+        with running(one) as process:
+            tap.equal(os.stat(place).st_mode & 0o7777, 0o600, "mode of the socket")
+            tap.equal(os.stat(os.path.dirname(place)).st_mode & 0o7777, 0o700, "of its folder")
+            one.expect(0, "stop")
+            tap.equal(process.wait(60), 0, "exit status")
+        tap.check(not os.path.exists(place), "the socket is still there")
+
+
+@tap.case("a second daemon is refused with the number of the first")
+def second(_env):
+    with real() as one:
+        other = agent.Agent(env={"XDG_RUNTIME_DIR": one.path("run")})
+        with open(one.config) as file:
+            other.write_config(file.read().replace(one.state, other.state))
+        with running(one) as process:
+            for which in (one, other):
+                result = which.expect(78, "daemon")
+                tap.check(re.search(r"\b%d\b" % process.pid, result.err), "not named", result)
+            one.expect(0, "pause")
+
+
+@tap.case("one that was killed leaves nothing in the way of the next")
+def killed(_env):
+    with real() as one:
+        for _ in range(3):
+            with running(one) as process:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+            tap.check(os.path.exists(one.path("run/postrider/control")), "no socket is left")
+            one.expect(69, "poll")
+        with running(one):
+            one.expect(0, "poll")
+
+
+@tap.case("callers who send nothing, nonsense or far too much harm nobody")
+def hostile(_env):
+    with real() as one:
+        with running(one), contextlib.ExitStack() as stack:
+            for noise in (b"", b"po", b"\0\0\0", b"stop", b"stop\0", b"\0stop\0\0",
+                          b"x" * 300000):
+                caller = stack.enter_context(socket.socket(socket.AF_UNIX))
+                caller.connect(one.path("run/postrider/control"))
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    caller.sendall(noise)
+            one.expect(0, "poll")
+            one.expect(64, "poll", "no-such-account")
+
+
+@tap.case("another user may not stop it, even where the modes of the files let him in")
+def intruder(_env):
+    if os.geteuid() != 0:
+        raise tap.Skip("only root can become another user")
+    with real() as one:
+        with running(one) as process:
+            for name, mode in (("", 0o755), ("run", 0o755), ("run/postrider", 0o755),
+                               ("run/postrider/control", 0o666)):
+                os.chmod(one.path(name), mode)
+            other = agent.Agent(uid=65534,
+                                env={"POSTRIDER_CONTROL": one.path("run/postrider/control")})
+            result = other.expect(77, "stop")
+            tap.check("only the daemon's user and root" in result.err, "not said", result)
+            tap.equal(process.poll(), None, "the daemon's exit status")
 
 
 @contextlib.contextmanager
