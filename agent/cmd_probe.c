@@ -86,8 +86,7 @@ static bool probe(const struct session_options *options, struct err *err)
 	struct client *client;
 	bool ok;
 
-	if (!secret_read(&options->account->password,
-		options->config->secret_env, &password, err))
+	if (!session_secret(options, &password, err))
 		return false;
 	client = session_connect(options, err);
 	ok = client != NULL;
@@ -98,8 +97,8 @@ static bool probe(const struct session_options *options, struct err *err)
 	}
 	secret_wipe(&password);
 	if (ok) {
-		printf("login: %s as %s\n", client_mechanism(client),
-			options->account->user);
+		printf("login: %s as %s (%s)\n", client_mechanism(client),
+			options->account->user, client_why(client));
 		print_capa("after login", client_capa(client));
 		ok = look(client, err);
 	}
@@ -110,7 +109,7 @@ static bool probe(const struct session_options *options, struct err *err)
 static int run(const struct cmd_env *env, int argc, char **argv)
 {
 	struct session_options options = { env->config, NULL, NULL, -1,
-		env->trace };
+		env->trace, NULL, true };
 	struct tls_trust *trust;
 	struct err err = ERR_INIT;
 	bool ok;

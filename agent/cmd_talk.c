@@ -123,7 +123,7 @@ static bool talk_arguments(struct talk *talk, int argc, char **argv,
 static int run(const struct cmd_env *env, int argc, char **argv)
 {
 	struct session_options options = { env->config, NULL, NULL, -1,
-		stdout };
+		stdout, NULL, true };
 	struct talk talk = { NULL, false };
 	struct tls_trust *trust;
 	struct err err = ERR_INIT;

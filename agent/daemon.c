@@ -85,10 +85,13 @@ static bool open_control(struct daemon *d, struct err *err)
 /* When a secret's file was written last, in a number. */
 static uint64_t secret_stamp(const struct account *account)
 {
+	const struct secret_source *source =
+		account->token.kind != SECRET_NONE ? &account->token
+		: &account->password;
 	struct stat st;
 
-	if (account->password.kind != SECRET_FILE
-	    || stat(account->password.text, &st) < 0)
+	if ((source->kind != SECRET_FILE && source->kind != SECRET_NETRC)
+	    || stat(source->text, &st) < 0)
 		return 0;
 	return (uint64_t)st.st_mtim.tv_sec * 1000000007u
 		+ (uint64_t)st.st_mtim.tv_nsec + (uint64_t)st.st_ino;
@@ -274,6 +277,7 @@ static void serve(struct daemon *d)
 		daemon_roster(NULL, d->options->config, NULL), pass,
 		d->options->trace, STOP_MS,
 		{ d, ended, changed, watch, react, next, daemon_foreign, signalled },
+		NULL,
 	};
 
 	d->parent = parent_new(&options);

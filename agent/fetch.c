@@ -66,10 +66,11 @@ enum err_class fetch_run(const struct fetch_options *options)
 	struct fetch fetch = { .worst = ERR_NONE };
 	struct parent_options parent = { NULL, options->pass, options->trace,
 		STOP_MS, { .arg = &fetch, .ended = ended, .next = next,
-		.react = react, .signalled = signalled } };
+		.react = react, .signalled = signalled }, NULL };
 	struct err err = ERR_INIT;
 
-	if (!signals_catch(false, &err)) {
+	if (!session_prompt(options->accounts, options->count,
+		&parent.prompts, &err) || !signals_catch(false, &err)) {
 		log_err(LOG_LEVEL_ERROR, &err);
 		return err.class;
 	}
@@ -82,5 +83,6 @@ enum err_class fetch_run(const struct fetch_options *options)
 	if (parent_stopping(fetch.parent))
 		fetch.worst = err_worse(fetch.worst, ERR_STOP);
 	parent_free(fetch.parent);
+	session_prompts_free(parent.prompts);
 	return fetch.worst;
 }

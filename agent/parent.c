@@ -132,7 +132,7 @@ static void ended(struct parent *p, struct parent_slot *slot)
 static void start(struct parent *p, uint32_t id)
 {
 	const struct session_options session = { p->roster->config, NULL,
-		p->trust, -1, p->options.trace };
+		p->trust, -1, p->options.trace, p->options.prompts, false };
 	struct err err = ERR_INIT;
 	struct parent_slot *slot;
 

@@ -53,6 +53,7 @@ struct parent_options {
 	FILE *trace;			/* the dialogue, or NULL */
 	int stop_ms;			/* a worker has so long to end */
 	struct parent_owner owner;
+	struct session_prompts *prompts;	/* what a person was asked, or NULL */
 };
 
 struct parent *parent_new(const struct parent_options *options);

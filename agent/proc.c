@@ -23,16 +23,17 @@ void proc_init(struct proc *proc, const struct account *account)
 }
 
 /* A worker keeps its own deadlines; this is for one that cannot, because the
- * system does not come back to it. Up to the login it waits for a password
- * and for what its timeouts say, later no longer than a session may last. */
+ * system does not come back to it. Up to the login it waits for a password,
+ * twice if it is a token, and for what its timeouts say, later no longer than
+ * a session may last. */
 static void heard(struct proc *proc)
 {
 	const struct account_timeouts *t = &proc->account->timeouts;
 	uint64_t seconds = t->session;
 
 	if (proc->progress.phase == PHASE_CONNECT)
-		seconds = LIMIT_SECRET_COMMAND_MS / 1000 + t->connect + t->tls
-			+ t->greeting + 4 * (t->command + t->login);
+		seconds = 2 * (LIMIT_SECRET_PERSON_MS / 1000 + t->connect
+			+ t->tls + t->greeting + 4 * (t->command + t->login));
 	proc->deadline = clock_after((int64_t)seconds * 1000
 		+ LIMIT_WORKER_GRACE_MS);
 }
@@ -48,7 +49,9 @@ bool proc_start(struct proc *proc, const struct session_options *session,
 	start.session.account = proc->account;
 	start.parent_chan = fds[0];
 	start.chan = fds[1];
+	session_lend(&start.session, true);
 	proc->pid = spawn_worker(worker_main, &start, err);
+	session_forget(&start.session);
 	close(fds[1]);
 	if (proc->pid < 0) {
 		close(fds[0]);

@@ -11,22 +11,45 @@
  * talk have in common.
  */
 
+struct session_prompts;
+
 struct session_options {
 	const struct config *config;
 	const struct account *account;
 	const struct tls_trust *trust;
 	int stop_fd;
 	FILE *trace;			/* where the dialogue is shown, or NULL */
+	struct session_prompts *prompts;	/* answers, or NULL */
+	bool may_ask;			/* a person can be asked right now */
 };
 
 /* Connects and secures, but does not log in. */
 struct client *session_connect(const struct session_options *options,
 	struct err *err) MUST_USE;
 
-/* The password is read before the connection is made, so that a server does
- * not wait for a person, and wiped right after the login. */
+/* The account's password or token, to be wiped right after the login; empty
+ * when it has none, because it logs in with a certificate or a ticket. */
+bool session_secret(const struct session_options *options,
+	struct secret *secret_r, struct err *err) MUST_USE;
+
+/* The secret is read before the connection is made, so that a server does not
+ * wait for a person, and wiped right after the login. When a token is refused
+ * it is read once more: if it is another one by now, it gets a connection. */
 struct client *session_open(const struct session_options *options,
 	struct err *err) MUST_USE;
+
+/* Workers share the terminal, so they cannot ask for anything: all of it is
+ * asked for before the first one starts, one account after the other. NULL
+ * when no account has {prompt: true}, and without a person to ask: then only
+ * the passes of these accounts fail. ERR_STOP when the person gives up. */
+bool session_prompt(const struct account *const *accounts, size_t count,
+	struct session_prompts **prompts_r, struct err *err) MUST_USE;
+/* Around the fork of the account's worker, which alone inherits the answer:
+ * true before it, false in the worker. The parent forgets it then. */
+void session_lend(const struct session_options *options, bool lent);
+void session_forget(const struct session_options *options);
+/* Wipes what is left; NULL is allowed. */
+void session_prompts_free(struct session_prompts *prompts);
 
 /* For wire_trace: a " C: " or " S: " line on the stream `arg`, escaped. */
 void session_trace(void *arg, char dir, const char *text, size_t len);

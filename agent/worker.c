@@ -137,6 +137,7 @@ int worker_main(void *arg)
 	close(start->parent_chan);
 	for (fd = start->foreign; *fd != -1; fd++)
 		close(*fd);
+	session_lend(&start->session, false);
 	own_signals();
 	set_limits();
 	log_account(start->session.account->name);

@@ -6,31 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config/auth.h"
+
 /*
  * One account as the rest of the program sees it; see config.h.
  */
 
 enum tls_mode { TLS_IMPLICIT, TLS_STARTTLS, TLS_NONE };
-
-/* In the order `auth: auto` prefers them. */
-enum auth_mech {
-	AUTH_SCRAM_SHA_256,
-	AUTH_SCRAM_SHA_1,
-	AUTH_CRAM_MD5,
-	AUTH_PLAIN,
-	AUTH_USER,		/* USER and PASS, RFC 1939 */
-	AUTH_MECHS
-};
-
-enum secret_kind { SECRET_NONE, SECRET_TEXT, SECRET_FILE, SECRET_COMMAND,
-	SECRET_ENV };
-
-/* Where a password comes from; config/secret.h reads it. */
-struct secret_source {
-	enum secret_kind kind;
-	const char *text;		/* the text, path or variable name */
-	const char *const *argv;	/* SECRET_COMMAND, NULL-terminated */
-};
 
 enum keep_kind { KEEP_ALWAYS, KEEP_NEVER, KEEP_FOR };
 
@@ -97,7 +79,8 @@ struct account {
 	const char *socket;		/* a local socket, or NULL */
 	const char *source_address;	/* numeric, or NULL */
 	const char *user;
-	struct secret_source password;
+	struct secret_source password;	/* at most one of these two */
+	struct secret_source token;	/* OAuth 2.0 access token */
 	enum auth_mech auth[AUTH_MECHS];	/* in order of preference */
 	size_t auth_count;		/* 0 means auto */
 	struct keep keep;

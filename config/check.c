@@ -33,15 +33,40 @@ static bool sound(const struct judged *j, const char *key)
 
 static void required(const struct judged *j)
 {
-	static const char *const keys[] = {
-		"host", "user", "password", "deliver",
-	};
+	static const char *const keys[] = { "host", "user", "deliver" };
 	size_t i;
 
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (given(j, keys[i]) == NULL)
 			mistake_key(j->m, j->node, "%s is missing: %s", keys[i],
 				field_find(account_fields, keys[i])->help);
+}
+
+static const char *const needs[] = {
+	[NEEDS_PASSWORD] = "password", [NEEDS_TOKEN] = "token",
+	[NEEDS_CERTIFICATE] = "client_cert", [NEEDS_TICKET] = "",
+};
+
+/* Without a way to log in there is no use in connecting. */
+static void login(const struct judged *j)
+{
+	const struct account *account = j->account;
+	int mech;
+
+	if (!sound(j, "password") || !sound(j, "token") || !sound(j, "auth"))
+		return;
+	for (mech = 0; mech < AUTH_MECHS; mech++)
+		if (config_auth_possible(account, (enum auth_mech)mech))
+			return;
+	if (account->password.kind != SECRET_NONE
+	    || account->token.kind != SECRET_NONE)
+		mistake_value(j->m, given(j, "auth"),
+			"%s needs %s, which the account does not have",
+			config_auth_name(account->auth[0]),
+			needs[config_auth_need(account->auth[0])]);
+	else
+		mistake_key(j->m, j->node, "password is missing: %s (or token)",
+			field_find(account_fields, "password")->help);
 }
 
 static void compress(const struct judged *j)
@@ -118,6 +143,7 @@ void check_account(struct mistakes *m, const struct account *account,
 	const struct judged j = { m, account, node, defaults };
 
 	required(&j);
+	login(&j);
 	compress(&j);
 	plaintext(&j);
 	port(&j);
@@ -198,18 +224,43 @@ static void private_here(struct decoder *d, struct yaml_node *node,
 	mistake_value(d->mistakes, node, "%s", why);
 }
 
-void check_password(struct decoder *d, struct yaml_node *map,
-	const struct account *account, const struct stat *st, bool *told)
+void check_one_secret(struct mistakes *m, struct account *account,
+	const struct yaml_node *map)
 {
-	const struct secret_source *password = &account->password;
-	struct yaml_node *node = yaml_find(map, "password");
+	const struct secret_source none = { .kind = SECRET_NONE };
+	struct yaml_node *password = yaml_find(map, "password");
+	struct yaml_node *token = yaml_find(map, "token");
 
+	if (password != NULL && token != NULL)
+		mistake_key(m, token,
+			"an account logs in with a password or with a token, not with both");
+	else if (password != NULL)
+		account->token = none;
+	else if (token != NULL)
+		account->password = none;
+}
+
+static void check_secret(struct decoder *d, struct yaml_node *node,
+	const struct secret_source *source, const struct stat *st,
+	bool enabled, bool *told)
+{
 	if (node == NULL || node->bad)
 		return;
-	if (password->kind == SECRET_TEXT)
+	if (source->kind == SECRET_TEXT)
 		private_here(d, node, st, told);
-	else if (password->kind == SECRET_FILE && account->enabled)
-		private_file(d, yaml_find(node, "file"), password->text);
+	else if (source->kind == SECRET_FILE && enabled)
+		private_file(d, yaml_find(node, "file"), source->text);
+	else if (source->kind == SECRET_NETRC && enabled)
+		private_file(d, yaml_find(node, "netrc"), source->text);
+}
+
+void check_secrets(struct decoder *d, struct yaml_node *map,
+	const struct account *account, const struct stat *st, bool *told)
+{
+	check_secret(d, yaml_find(map, "password"), &account->password, st,
+		account->enabled, told);
+	check_secret(d, yaml_find(map, "token"), &account->token, st,
+		account->enabled, told);
 }
 
 void check_proxy(struct decoder *d, struct yaml_node *map,

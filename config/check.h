@@ -23,11 +23,16 @@ void check_account(struct mistakes *m, const struct account *account,
 void check_unique(struct mistakes *m, struct yaml_node *const *accounts,
 	size_t count);
 
-/* A password that stands in this map (of an account or of defaults, read into
+/* A password or a token in this map (of an account or of defaults), not both;
+ * one that an account has itself replaces both of the defaults. */
+void check_one_secret(struct mistakes *m, struct account *account,
+	const struct yaml_node *map);
+
+/* A secret that stands in this map (of an account or of defaults, read into
  * `account`): the file with the map must be private; `told` keeps that to one
- * line a file. So must the file that {file:} names, if it exists and the
- * account is enabled. */
-void check_password(struct decoder *d, struct yaml_node *map,
+ * line a file. So must the file that {file:} or {netrc:} names, if it exists
+ * and the account is enabled. */
+void check_secrets(struct decoder *d, struct yaml_node *map,
 	const struct account *account, const struct stat *st, bool *told);
 
 /* The same for the password of a proxy. */

@@ -57,7 +57,7 @@ static void judge_secrets(struct loader *l, struct file *file,
 {
 	if (!file->loaded)
 		return;
-	check_password(&l->d, map, account, &file->st, &file->told);
+	check_secrets(&l->d, map, account, &file->st, &file->told);
 	check_proxy(&l->d, map, account, &file->st, &file->told);
 }
 
@@ -69,6 +69,7 @@ static void read_defaults(struct loader *l)
 	if (defaults == NULL)
 		return;
 	decode_map(&l->d, defaults, account_fields, &l->fresh);
+	check_one_secret(l->d.mistakes, &l->fresh, defaults);
 	judge_secrets(l, &l->files.list[0], defaults, &l->fresh);
 }
 
@@ -89,6 +90,7 @@ static void read_account(struct loader *l, struct file *file,
 	if (node->bad || !check_name(l->d.mistakes, node))
 		return;
 	decode_map(&l->d, node, account_fields, account);
+	check_one_secret(l->d.mistakes, account, node);
 	if (node->kind == YAML_MAP || yaml_empty(node))
 		check_account(l->d.mistakes, account, node, l->top.defaults);
 	judge_secrets(l, file, node, account);
@@ -153,13 +155,18 @@ static void require_account(struct loader *l)
 static void list_secret_env(struct loader *l)
 {
 	struct config *config = &l->top.config;
-	const char **names = arena_array(l->d.arena, config->count + 1,
+	const char **names = arena_array(l->d.arena, 2 * config->count + 1,
 		sizeof(*names));
+	const struct account *a;
 	size_t i, n = 0;
 
-	for (i = 0; i < config->count; i++)
-		if (config->accounts[i].password.kind == SECRET_ENV)
-			names[n++] = config->accounts[i].password.text;
+	for (i = 0; i < config->count; i++) {
+		a = &config->accounts[i];
+		if (a->password.kind == SECRET_ENV)
+			names[n++] = a->password.text;
+		if (a->token.kind == SECRET_ENV)
+			names[n++] = a->token.text;
+	}
 	config->secret_env = names;
 }
 
@@ -245,11 +252,6 @@ const char *config_nearest_account(const struct config *config,
 	for (i = 0; i < config->count; i++)
 		near_offer(&near, config->accounts[i].name);
 	return near_best(&near);
-}
-
-const char *config_auth_name(enum auth_mech mech)
-{
-	return auth_names[mech];
 }
 
 const char *config_tls_name(enum tls_mode mode)

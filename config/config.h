@@ -28,7 +28,7 @@ struct config {
 	const char *metrics;		/* the daemon writes them here, or NULL */
 	struct account *accounts;
 	size_t count;
-	/* Names of the environment variables that hold passwords, so that no
+	/* Names of the environment variables that hold secrets, so that no
 	 * child inherits them; NULL-terminated, never NULL. */
 	const char *const *secret_env;
 };
@@ -60,8 +60,6 @@ const struct account *config_account(const struct config *config,
 const char *config_nearest_account(const struct config *config,
 	const char *name);
 
-/* "scram-sha-256", "user", ... */
-const char *config_auth_name(enum auth_mech mech);
 const char *config_tls_name(enum tls_mode mode);
 
 #endif

@@ -97,6 +97,8 @@ static bool same(const struct field *field, const void *before,
 	case FIELD_VARIABLE:
 	case FIELD_SOCKET:
 	case FIELD_ADDRESS:
+	case FIELD_CREDENTIAL:
+	case FIELD_NETRC:
 		return same_text(*(const char *const *)a,
 			*(const char *const *)b);
 	case FIELD_ARGV:

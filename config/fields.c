@@ -23,11 +23,19 @@
 #define PRIORITY_LONGEST 1000
 
 const char *const auth_names[] = {
+	[AUTH_SCRAM_SHA_256_PLUS] = "scram-sha-256-plus",
 	[AUTH_SCRAM_SHA_256] = "scram-sha-256",
+	[AUTH_SCRAM_SHA_1_PLUS] = "scram-sha-1-plus",
 	[AUTH_SCRAM_SHA_1] = "scram-sha-1",
 	[AUTH_CRAM_MD5] = "cram-md5",
+	[AUTH_GSSAPI] = "gssapi",
+	[AUTH_EXTERNAL] = "external",
+	[AUTH_OAUTHBEARER] = "oauthbearer",
+	[AUTH_XOAUTH2] = "xoauth2",
 	[AUTH_PLAIN] = "plain",
+	[AUTH_LOGIN] = "login",
 	[AUTH_USER] = "user",
+	[AUTH_APOP] = "apop",
 	[AUTH_MECHS] = NULL,
 };
 
@@ -53,6 +61,7 @@ static const char *const format_names[] = {
 };
 
 static const char *const compress_names[] = { "gzip", NULL };
+static const char *const prompt_names[] = { "true", NULL };
 
 #define ROWS(names) (sizeof(names) / sizeof((names)[0]) - 1)
 static_assert(ROWS(auth_names) == AUTH_MECHS, "one name for each mechanism");
@@ -125,12 +134,19 @@ const struct field included_fields[] = {
 
 const struct field secret_fields[] = {
 	{ "file", FIELD_PATH, AT(secret_source, text), .choice = SECRET_FILE,
-	  .help = "a private file that holds the password" },
+	  .help = "a private file that holds it" },
 	{ "env", FIELD_VARIABLE, AT(secret_source, text), .choice = SECRET_ENV,
-	  .help = "an environment variable that holds the password" },
+	  .help = "an environment variable that holds it" },
 	{ "command", FIELD_ARGV, AT(secret_source, argv),
 	  .choice = SECRET_COMMAND,
-	  .help = "a program that prints the password" },
+	  .help = "a program that prints it" },
+	{ "credential", FIELD_CREDENTIAL, AT(secret_source, text),
+	  .choice = SECRET_CREDENTIAL, .help = "a credential of systemd" },
+	{ "netrc", FIELD_NETRC, AT(secret_source, text),
+	  .choice = SECRET_NETRC, .help = "a file as ftp(1) reads it" },
+	{ "prompt", FIELD_WORD, AT(secret_source, prompt),
+	  .names = prompt_names, .choice = SECRET_PROMPT,
+	  .help = "ask for it on the terminal" },
 	{ .key = NULL }
 };
 
@@ -194,6 +210,9 @@ const struct field account_fields[] = {
 	{ "password", FIELD_SECRET, AT(account, password),
 	  .fields = secret_fields, .size = sizeof(struct secret_source),
 	  .help = "the password, or where it is" },
+	{ "token", FIELD_SECRET, AT(account, token),
+	  .fields = secret_fields, .size = sizeof(struct secret_source),
+	  .help = "an OAuth 2.0 access token, or where it is" },
 	{ "auth", FIELD_AUTH, .offset = 0, .names = auth_names,
 	  .help = "ways to log in, the preferred one first" },
 	{ "keep", FIELD_KEEP, AT(account, keep),

@@ -29,6 +29,8 @@ enum field_type {
 	FIELD_PATH,	/* const char *, absolute, ~ and $NAME replaced */
 	FIELD_LOG_TO,	/* const char *, stderr, syslog or a path */
 	FIELD_VARIABLE,	/* const char *, the name of a variable */
+	FIELD_CREDENTIAL, /* const char *, the name of a credential */
+	FIELD_NETRC,	/* const char *, a path, or true for the usual one */
 	FIELD_ARGV,	/* const char *const *, NULL-terminated */
 	FIELD_AUTH,	/* struct account: auth and auth_count */
 	FIELD_PINS,	/* const char *const *, NULL-terminated */

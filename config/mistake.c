@@ -35,13 +35,14 @@ struct mistakes *mistakes_new(struct arena *arena)
 
 /* `password: {hunter2}` is a map with a secret for a key, so below it only
  * what is surely a key of ours is shown. */
-static bool is_password(const struct yaml_node *node)
+static bool is_secret(const struct yaml_node *node)
 {
 	const struct yaml_node *map = node->parent;
 	bool account = map->key != NULL && strcmp(map->key, "accounts") == 0
 		&& map->parent->parent == NULL;
 
-	return strcmp(node->key, "password") == 0 && !account;
+	return (strcmp(node->key, "password") == 0
+		|| strcmp(node->key, "token") == 0) && !account;
 }
 
 static void add_key(char *out, size_t cap, const char *key)
@@ -69,7 +70,7 @@ static void print_path(char *out, size_t cap, const struct yaml_node *node)
 		if (below && field_find(secret_fields, up[depth]->key) == NULL)
 			break;
 		add_key(out, cap, up[depth]->key);
-		below = is_password(up[depth]);
+		below = is_secret(up[depth]);
 	}
 }
 

@@ -3,22 +3,30 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/base/arena.h"
-#include "agent/base/limits.h"
 #include "agent/base/spawn.h"
-#include "config/source.h"
+#include "config/secret_priv.h"
 
-/* The longest secret, its newline and a NUL, in pages of their own: they can
- * be locked and kept out of core dumps, and freed as a whole. */
-#define NEED (LIMIT_SECRET + 2)
+/* Pages of its own: they can be locked, kept out of core dumps and children,
+ * and freed as a whole. */
 #define PAGE 4096
-#define ROOM ((NEED + PAGE - 1) / PAGE * PAGE)
+#define ROOM ((SECRET_NEED + PAGE - 1) / PAGE * PAGE)
+
+/* All best effort: RLIMIT_MEMLOCK may be 0. */
+static void guard(void *pages)
+{
+	if (mlock(pages, ROOM) < 0)
+		errno = 0;
+#ifdef MADV_DONTDUMP
+	if (madvise(pages, ROOM, MADV_DONTDUMP) < 0)
+		errno = 0;
+#endif
+}
 
 static bool take_pages(struct secret *secret, struct err *err)
 {
@@ -26,97 +34,76 @@ static bool take_pages(struct secret *secret, struct err *err)
 		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED)
-		return err_sys(err, errno, "password: no memory");
-	/* Both are best effort: RLIMIT_MEMLOCK may be 0. */
-	if (mlock(p, ROOM) < 0)
-		errno = 0;
-#ifdef MADV_DONTDUMP
-	if (madvise(p, ROOM, MADV_DONTDUMP) < 0)
-		errno = 0;
-#endif
+		return err_sys(err, errno, "no memory");
+	guard(p);
 	secret->text = p;
+	secret_lend(secret, false);
 	return true;
 }
 
-/* What is too long is caught by judge(). */
-static void copy(const char *text, struct secret *secret)
+void secret_lend(const struct secret *secret, bool lent)
 {
-	secret->len = strnlen(text, NEED);
+	if (secret->text == NULL)
+		return;
+#ifdef MADV_DONTFORK
+	if (madvise(secret->text, ROOM, lent ? MADV_DOFORK : MADV_DONTFORK) < 0)
+		errno = 0;
+#endif
+	/* A child starts without locks. */
+	if (!lent)
+		guard(secret->text);
+}
+
+/* What is too long is caught by judge(). */
+void secret_put(const char *text, struct secret *secret)
+{
+	secret->len = strnlen(text, SECRET_NEED);
 	memcpy(secret->text, text, secret->len);
 }
 
 static bool read_text(const struct secret_source *source,
-	const char *const *hide, struct secret *secret, struct err *err)
+	const struct secret_query *query, struct secret *secret,
+	struct err *err)
 {
-	(void)hide;
+	(void)query;
 	(void)err;
-	copy(source->text, secret);
+	secret_put(source->text, secret);
 	return true;
 }
 
 static bool read_env(const struct secret_source *source,
-	const char *const *hide, struct secret *secret, struct err *err)
+	const struct secret_query *query, struct secret *secret,
+	struct err *err)
 {
 	const char *value = getenv(source->text);
 
-	(void)hide;
+	(void)query;
 	if (value == NULL)
 		return err_set(err, ERR_CONFIG,
 			"the environment variable %s is not set",
 			source->text);
-	copy(value, secret);
+	secret_put(value, secret);
 	return true;
 }
 
-static bool drain(int fd, const char *path, struct secret *secret,
-	struct err *err)
+/* A person at a terminal may be asked by the program. */
+static bool has_person(void)
 {
-	ssize_t n = 1;
+	int fd = open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	bool yes = fd >= 0 && tcgetpgrp(fd) == getpgrp();
 
-	while (n != 0 && secret->len < NEED) {
-		n = read(fd, secret->text + secret->len, NEED - secret->len);
-		if (n < 0 && errno != EINTR)
-			return err_sys(err, errno, "cannot read %s", path);
-		if (n > 0)
-			secret->len += (size_t)n;
-	}
-	return true;
-}
-
-static bool file_is_private(const char *path, const struct stat *st,
-	struct err *err)
-{
-	struct arena *arena = arena_new();
-	const char *why = source_not_private(arena, st, path);
-
-	if (why != NULL)
-		err_set(err, ERR_CONFIG, "%s", why);
-	arena_free(arena);
-	return why == NULL;
-}
-
-static bool read_file(const struct secret_source *source,
-	const char *const *hide, struct secret *secret, struct err *err)
-{
-	struct stat st;
-	bool ok;
-	int fd;
-
-	(void)hide;
-	fd = source_open(source->text, &st, err);
-	if (fd < 0)
-		return false;
-	ok = file_is_private(source->text, &st, err)
-		&& drain(fd, source->text, secret, err);
-	close(fd);
-	return ok;
+	if (fd >= 0)
+		close(fd);
+	return yes;
 }
 
 static bool read_command(const struct secret_source *source,
-	const char *const *hide, struct secret *secret, struct err *err)
+	const struct secret_query *query, struct secret *secret,
+	struct err *err)
 {
-	return spawn_capture(source->argv, hide, LIMIT_SECRET_COMMAND_MS,
-		secret->text, NEED, &secret->len, err);
+	return spawn_capture(source->argv, query->hide,
+		has_person() ? LIMIT_SECRET_PERSON_MS : LIMIT_SECRET_COMMAND_MS,
+		secret->text, SECRET_NEED, &secret->len, err);
 }
 
 static void drop_newline(struct secret *secret)
@@ -147,54 +134,77 @@ static bool judge(const struct secret *secret, struct err *err)
 static const struct {
 	const char *name;
 	bool trims;		/* one newline at the end is not part of it */
-	bool (*read)(const struct secret_source *source,
-		const char *const *hide, struct secret *secret,
-		struct err *err);
+	secret_reader *read;
 } kinds[] = {
 	[SECRET_TEXT] = { "in the configuration", false, read_text },
-	[SECRET_FILE] = { "in the file ", true, read_file },
+	[SECRET_FILE] = { "in the file ", true, secret_from_file },
 	[SECRET_COMMAND] = { "printed by ", true, read_command },
 	[SECRET_ENV] = { "in the environment variable ", false, read_env },
+	[SECRET_CREDENTIAL] = { "of the credential ", true,
+		secret_from_credential },
+	[SECRET_NETRC] = { "in the file ", false, secret_from_netrc },
+	[SECRET_PROMPT] = { "entered", true, secret_from_prompt },
 };
 
-static_assert(sizeof(kinds) / sizeof(kinds[0]) == SECRET_ENV + 1,
+static_assert(sizeof(kinds) / sizeof(kinds[0]) == SECRET_PROMPT + 1,
 	"one row for each kind");
 
 static const char *detail(const struct secret_source *source)
 {
-	if (source->kind == SECRET_TEXT)
+	if (source->kind == SECRET_TEXT || source->kind == SECRET_PROMPT)
 		return "";
 	return source->kind == SECRET_COMMAND ? source->argv[0] : source->text;
 }
 
 static bool read_and_judge(const struct secret_source *source,
-	const char *const *hide, struct secret *secret, struct err *err)
+	const struct secret_query *query, struct secret *secret,
+	struct err *err)
 {
-	if (!kinds[source->kind].read(source, hide, secret, err)) {
-		err_prefix(err, "password");
+	if (!kinds[source->kind].read(source, query, secret, err)) {
+		err_prefix(err, "%s", query->what);
 		return false;
 	}
 	if (kinds[source->kind].trims)
 		drop_newline(secret);
 	if (judge(secret, err))
 		return true;
-	err_prefix(err, "password: the value %s%s",
+	err_prefix(err, "%s: the value %s%s", query->what,
 		kinds[source->kind].name, detail(source));
 	return false;
 }
 
-bool secret_read(const struct secret_source *source, const char *const *hide,
-	struct secret *secret_r, struct err *err)
+bool secret_read(const struct secret_source *source,
+	const struct secret_query *query, struct secret *secret_r,
+	struct err *err)
 {
 	*secret_r = (struct secret){ NULL, 0 };
 	if (source->kind == SECRET_NONE)
-		return err_set(err, ERR_CONFIG, "password: none is given");
-	if (!take_pages(secret_r, err))
+		return err_set(err, ERR_CONFIG, "%s: none is given",
+			query->what);
+	if (!take_pages(secret_r, err)) {
+		err_prefix(err, "%s", query->what);
 		return false;
-	if (read_and_judge(source, hide, secret_r, err))
+	}
+	if (read_and_judge(source, query, secret_r, err))
 		return true;
 	secret_wipe(secret_r);
 	return false;
+}
+
+bool secret_copy(const struct secret *secret, struct secret *copy_r,
+	struct err *err)
+{
+	*copy_r = (struct secret){ NULL, 0 };
+	if (!take_pages(copy_r, err))
+		return false;
+	copy_r->len = secret->len;
+	memcpy(copy_r->text, secret->text, secret->len + 1);
+	return true;
+}
+
+bool secret_equal(const struct secret *a, const struct secret *b)
+{
+	return a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
 }
 
 void secret_wipe(struct secret *secret)

@@ -206,6 +206,9 @@ static const struct {
 		"stderr, syslog or a path" },
 	[FIELD_VARIABLE] = { TEXT, false, value_variable,
 		"the name of an environment variable" },
+	[FIELD_CREDENTIAL] = { TEXT, false, value_credential,
+		"the name of a credential" },
+	[FIELD_NETRC] = { TEXT, false, value_netrc, "a path, or true" },
 	[FIELD_ARGV] = { LIST, false, value_argv,
 		"a list of a program and its arguments, as in [pass, show, mail]" },
 	[FIELD_AUTH] = { TEXT | LIST, false, value_auth,
@@ -224,7 +227,7 @@ static const struct {
 	[FIELD_MAP] = { MAP, true, decode_submap, "a map of keys" },
 	[FIELD_CHOICE] = { MAP, false, decode_choice, "a map of keys" },
 	[FIELD_SECRET] = { TEXT | MAP, false, value_secret,
-		"text, or a map with file, env or command" },
+		"text, or a map with file, command, env, credential, netrc or prompt" },
 	[FIELD_NODE] = { TEXT | LIST | MAP, true, take_node, "" },
 };
 

@@ -21,7 +21,7 @@ typedef bool value_function(struct decoder *d, struct yaml_node *node,
 	const struct field *f, void *member);
 
 value_function value_line, value_host, value_path, value_log_to,
-	value_variable;
+	value_variable, value_credential, value_netrc;
 value_function value_argv, value_auth, value_pins, value_secret;
 value_function value_tunnel, value_proxy, value_socket, value_address;
 

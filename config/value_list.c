@@ -145,6 +145,7 @@ bool value_secret(struct decoder *d, struct yaml_node *node,
 
 	if (node->kind == YAML_MAP)
 		return decode_choice(d, node, f, member);
-	*source = (struct secret_source){ SECRET_TEXT, node->text, NULL };
+	*source = (struct secret_source){ .kind = SECRET_TEXT,
+		.text = node->text };
 	return value_one_line(d, node, LIMIT_SECRET);
 }

@@ -8,6 +8,9 @@
 #include "config/chars.h"
 #include "config/path.h"
 
+/* A file name of systemd. */
+#define CREDENTIAL_LONGEST 255
+
 /* A line break in a name or password would be a second POP3 command. */
 bool value_one_line(struct decoder *d, struct yaml_node *node, uint64_t max)
 {
@@ -106,4 +109,32 @@ bool value_variable(struct decoder *d, struct yaml_node *node,
 		return true;
 	return mistake_value(d->mistakes, node,
 		"must be the name of an environment variable, without the $");
+}
+
+bool value_credential(struct decoder *d, struct yaml_node *node,
+	const struct field *f, void *member)
+{
+	const char **name = member;
+
+	(void)f;
+	*name = node->text;
+	if (!value_one_line(d, node, CREDENTIAL_LONGEST))
+		return false;
+	if (node->text[0] != '.' && strchr(node->text, '/') == NULL)
+		return true;
+	return mistake_value(d->mistakes, node,
+		"must be the name of a credential, without a slash or a dot before it");
+}
+
+bool value_netrc(struct decoder *d, struct yaml_node *node,
+	const struct field *f, void *member)
+{
+	struct yaml_node usual = *node;
+	static char home[] = "~/.netrc";
+
+	if (node->quoted || strcmp(node->text, "true") != 0)
+		return value_path(d, node, f, member);
+	usual.text = home;
+	usual.len = sizeof(home) - 1;
+	return value_path(d, &usual, f, member);
 }

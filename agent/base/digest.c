@@ -3,6 +3,7 @@
 
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -96,6 +97,42 @@ void digest_base64(const void *data, size_t len, char *out, size_t cap)
 	gnutls_memset(copy, 0, len);
 	gnutls_free(text.data);
 	free(copy);
+}
+
+bool digest_unbase64(const char *text, size_t len, char *out, size_t cap,
+	size_t *len_r)
+{
+	unsigned char *copy = mem_grow(NULL, len + 1, 1);
+	gnutls_datum_t in = { copy, (unsigned int)len }, raw = { NULL, 0 };
+	bool ok;
+
+	memcpy(copy, text, len);
+	*len_r = 0;
+	/* GnuTLS does not know that nothing stands for nothing. */
+	ok = len == 0 || gnutls_base64_decode2(&in, &raw) >= 0;
+	free(copy);
+	if (ok && raw.size < cap) {
+		if (raw.size != 0)
+			memcpy(out, raw.data, raw.size);
+		out[raw.size] = '\0';
+		*len_r = raw.size;
+	} else {
+		ok = false;
+	}
+	gnutls_free(raw.data);
+	return ok;
+}
+
+bool digest_md5(const void *data, size_t len, char *out)
+{
+	unsigned char sum[16];
+	size_t i;
+
+	if (gnutls_hash_fast(GNUTLS_DIG_MD5, data, len, sum) < 0)
+		return false;
+	for (i = 0; i < sizeof(sum); i++)
+		snprintf(out + 2 * i, 3, "%02x", sum[i]);
+	return true;
 }
 
 uint64_t digest_random(void)

@@ -33,6 +33,15 @@ bool digest_equal(const struct digest *a, const struct digest *b);
 /* Base64 of len bytes into out, which holds at least 4 * (len / 3 + 1) + 1. */
 void digest_base64(const void *data, size_t len, char *out, size_t cap);
 
+/* The other way, into out (cap bytes, a NUL included); *len_r without it.
+ * False if the text is not base64 or does not fit. */
+bool digest_unbase64(const char *text, size_t len, char *out, size_t cap,
+	size_t *len_r);
+
+/* MD5 in lower-case hexadecimal, for APOP alone: 33 bytes into out. False
+ * where the system forbids MD5. */
+bool digest_md5(const void *data, size_t len, char *out);
+
 uint64_t digest_random(void);
 
 #endif

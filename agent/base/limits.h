@@ -22,8 +22,14 @@
 /* Commands not yet answered. Both socket buffers hold this much on every
  * system, so sending can never block while the server waits for us to read. */
 #define LIMIT_WINDOW_BYTES	2048
-/* Longest command: a SASL initial response with a 12 KiB token. */
-#define LIMIT_COMMAND		(16 * 1024)
+/* Longest command: the longest token and user name, in base64. */
+#define LIMIT_COMMAND		(20 * 1024)
+/* RFC 2449 section 4: a command line with its CRLF. Lines of a SASL exchange
+ * are not commands. */
+#define LIMIT_COMMAND_LINE	255
+/* The timestamp of APOP is a message identifier: RFC 1939 allows a greeting
+ * of 512 octets. */
+#define LIMIT_TIMESTAMP		256
 #define LIMIT_CAPA_LINES	128
 /* mpop and neomutt stop at 1,000,000 and 500,000. The bytes of all UIDs
  * together are bounded too: 70 each is what RFC 1939 allows. */
@@ -81,8 +87,14 @@
 
 /* Secrets: a token fits, a whole file given by mistake does not. */
 #define LIMIT_SECRET		(12 * 1024)
-/* A password command may ask a person through pinentry. */
-#define LIMIT_SECRET_COMMAND_MS	120000
+/* A program that prints a password or token: without a terminal nobody can be
+ * asked, and the server's connection slot waits; with one it may ask a person,
+ * through pinentry for example. What it says on standard error goes into an
+ * error text. */
+#define LIMIT_SECRET_COMMAND_MS	10000
+#define LIMIT_SECRET_PERSON_MS	120000
+#define LIMIT_SECRET_WORDS	240
+#define LIMIT_NETRC_BYTES	(64 * 1024)
 
 /* Ledger: one line, with a UID of LIMIT_UID bytes all of them escaped, and
  * a path of PATH_MAX. */

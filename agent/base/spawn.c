@@ -3,8 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -248,38 +248,9 @@ const char **spawn_environment(const char *const *hide)
 	return env;
 }
 
-/* Reads until the end; -1 with errno: EFBIG when it does not fit, ETIMEDOUT
- * when it takes too long. */
-static ssize_t read_until(int fd, char *out, size_t cap, clock_ms deadline)
+int spawn_end(pid_t pid, int ms)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	size_t got = 0;
-	ssize_t n;
-
-	for (;;) {
-		n = poll(&p, 1, clock_left(deadline));
-		if (n == 0) {
-			errno = ETIMEDOUT;
-			return -1;
-		}
-		if (n > 0) {
-			n = read(fd, out + got, cap - got);
-			if (n == 0)
-				return (ssize_t)got;
-		}
-		if (n < 0 && errno != EINTR)
-			return -1;
-		if (n > 0)
-			got += (size_t)n;
-		if (got == cap) {
-			errno = EFBIG;
-			return -1;
-		}
-	}
-}
-
-static int reap(pid_t pid, clock_ms deadline)
-{
+	clock_ms deadline = clock_after(ms);
 	int status = 0;
 	pid_t got;
 
@@ -295,58 +266,6 @@ static int reap(pid_t pid, clock_ms deadline)
 		clock_sleep(2);
 	}
 	return status;
-}
-
-int spawn_end(pid_t pid, int ms)
-{
-	return reap(pid, clock_after(ms));
-}
-
-bool spawn_capture(const char *const *argv, const char *const *hide, int ms,
-	char *out, size_t cap, size_t *len_r, struct err *err)
-{
-	clock_ms deadline = clock_after(ms);
-	const char **env = spawn_environment(hide);
-	struct spawn_program prog = { argv, env, -1, -1, STDERR_FILENO,
-		false, true };
-	int fds[2], status, code = 0;
-	char words[80];
-	ssize_t n;
-	pid_t pid;
-
-	if (pipe2(fds, O_CLOEXEC) < 0) {
-		free(env);
-		return err_sys(err, errno, "cannot start %s", argv[0]);
-	}
-	prog.out = fds[1];
-	pid = spawn_program(&prog, err);
-	free(env);
-	close(fds[1]);
-	if (pid < 0) {
-		close(fds[0]);
-		return false;
-	}
-	n = read_until(fds[0], out, cap, deadline);
-	if (n < 0) {
-		code = errno;
-		kill(pid, SIGKILL);
-	}
-	close(fds[0]);
-	/* It has closed its output; it has until the deadline to exit, too. */
-	status = reap(pid, deadline);
-	if (code == 0 && status == 0) {
-		out[n] = '\0';
-		*len_r = (size_t)n;
-		return true;
-	}
-	explicit_bzero(out, cap);
-	if (code == EFBIG)
-		return err_set(err, ERR_RETRY, "%s wrote more than %zu bytes",
-			argv[0], cap - 1);
-	if (code != 0)
-		return err_sys(err, code, "%s", argv[0]);
-	return err_set(err, ERR_RETRY, "%s %s", argv[0],
-		spawn_status(words, sizeof(words), status));
 }
 
 void spawn_kill(pid_t pid, int sig)

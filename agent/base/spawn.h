@@ -55,8 +55,9 @@ const char **spawn_environment(const char *const *hide);
 /* Runs argv with this process's environment less the variables named in
  * `hide` (NULL-terminated, may be NULL), waits at most ms milliseconds, and
  * puts what it wrote to standard output into out (cap bytes, NUL added;
- * *len_r without it). Standard error goes where ours goes, and it stays in our
- * process group, so that it may ask a person on the terminal.
+ * *len_r without it). It stays in our process group, so that it may ask a
+ * person on the terminal; standard error is passed on to ours if that is a
+ * terminal, and its end becomes part of the error text.
  * ERR_CONFIG if it cannot be started, ERR_RETRY if it fails, is too slow or
  * writes more than cap - 1 bytes; `out` is wiped then. */
 bool spawn_capture(const char *const *argv, const char *const *hide, int ms,

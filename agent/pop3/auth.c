@@ -1,43 +1,47 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <errno.h>
+#include "agent/pop3/auth_priv.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "agent/base/arena.h"
-#include "agent/base/digest.h"
-#include "agent/base/limits.h"
 #include "agent/base/log.h"
-#include "agent/pop3/client_priv.h"
 #include "agent/pop3/sasl.h"
 
 /*
- * Logging in: USER and PASS (RFC 1939), SASL (RFC 5034). The mechanism is
- * announced first and the secret sent only when the server asks for it, which
- * every server understands and Microsoft's demands.
+ * Which way to log in, and when to stop trying.
  */
 
-#define MASK "********"
-
-struct login {
-	struct client *client;
-	const struct account *account;
-	const struct secret *password;
-};
-
 static const struct mechanism {
-	const char *sasl;		/* NULL: USER and PASS */
+	const char *sasl;		/* NULL: commands of RFC 1939 */
+	auth_attempt *attempt;
 	bool library;			/* GNU SASL does it */
+	bool shows;			/* who listens gets the secret, or with
+					 * some computing (MD5) may get it */
+	bool answers;			/* to a challenge, which needs a secret
+					 * that the server may not have stored */
+	bool binds;			/* to the TLS connection */
 } mechanisms[AUTH_MECHS] = {
-	[AUTH_SCRAM_SHA_256] = { "SCRAM-SHA-256", true },
-	[AUTH_SCRAM_SHA_1] = { "SCRAM-SHA-1", true },
-	[AUTH_CRAM_MD5] = { "CRAM-MD5", true },
-	[AUTH_PLAIN] = { "PLAIN", false },
-	[AUTH_USER] = { NULL, false },
+	[AUTH_SCRAM_SHA_256_PLUS] = { "SCRAM-SHA-256-PLUS", auth_library,
+		.library = true, .answers = true, .binds = true },
+	[AUTH_SCRAM_SHA_256] = { "SCRAM-SHA-256", auth_library,
+		.library = true, .answers = true },
+	[AUTH_SCRAM_SHA_1_PLUS] = { "SCRAM-SHA-1-PLUS", auth_library,
+		.library = true, .answers = true, .binds = true },
+	[AUTH_SCRAM_SHA_1] = { "SCRAM-SHA-1", auth_library,
+		.library = true, .answers = true },
+	[AUTH_CRAM_MD5] = { "CRAM-MD5", auth_library, .library = true,
+		.answers = true, .shows = true },
+	[AUTH_GSSAPI] = { "GSSAPI", auth_library, .library = true },
+	[AUTH_EXTERNAL] = { .sasl = "EXTERNAL", .attempt = auth_external },
+	[AUTH_OAUTHBEARER] = { "OAUTHBEARER", auth_bearer, .shows = true },
+	[AUTH_XOAUTH2] = { "XOAUTH2", auth_bearer, .shows = true },
+	[AUTH_PLAIN] = { "PLAIN", auth_plain, .shows = true },
+	[AUTH_LOGIN] = { "LOGIN", auth_login, .shows = true },
+	[AUTH_USER] = { NULL, auth_user, .shows = true },
+	[AUTH_APOP] = { NULL, auth_apop, .shows = true },
 };
 
-static bool login_refused(const struct reply *reply, const char *how,
-	struct err *err)
+bool auth_refused(const struct reply *reply, const char *how, struct err *err)
 {
 	char what[80];
 
@@ -45,58 +49,7 @@ static bool login_refused(const struct reply *reply, const char *how,
 	return reply_refused(reply, ERR_LOGIN, what, err);
 }
 
-static bool user_pass(struct login *login, struct err *err)
-{
-	const struct account *account = login->account;
-	struct client *client = login->client;
-	struct reply reply;
-	size_t ignored;
-	char *line;
-	bool ok;
-
-	if (asprintf(&line, "USER %s", account->user) < 0)
-		return err_sys(err, ENOMEM, "USER");
-	ok = wire_put(client->wire, line, &ignored, err)
-		&& client_reply(client, "USER", &reply, err);
-	free(line);
-	if (!ok)
-		return false;
-	if (reply.kind != REPLY_OK)
-		return login_refused(&reply, "USER", err);
-	if (asprintf(&line, "PASS %s", login->password->text) < 0)
-		return err_sys(err, ENOMEM, "PASS");
-	client_patience(client, account->timeouts.login);
-	wire_hide(client->wire, login->password->text, NULL);
-	ok = wire_put_secret(client->wire, line, "PASS " MASK, err)
-		&& client_reply(client, "PASS", &reply, err);
-	explicit_bzero(line, strlen(line));
-	free(line);
-	if (!ok)
-		return false;
-	return reply.kind == REPLY_OK || login_refused(&reply, "PASS", err);
-}
-
-/* RFC 4616: no authorization identity, the user, the password. */
-static char *plain_message(const struct login *login)
-{
-	size_t user = strlen(login->account->user);
-	size_t raw_len = 2 + user + login->password->len;
-	size_t cap = 4 * (raw_len / 3 + 1) + 1;
-	char *raw = mem_grow(NULL, raw_len, 1);
-	char *text = mem_grow(NULL, cap, 1);
-
-	raw[0] = '\0';
-	memcpy(raw + 1, login->account->user, user);
-	raw[1 + user] = '\0';
-	memcpy(raw + 2 + user, login->password->text, login->password->len);
-	digest_base64(raw, raw_len, text, cap);
-	explicit_bzero(raw, raw_len);
-	free(raw);
-	return text;
-}
-
-/* "AUTH NAME", and the server's invitation to go on. */
-static bool invite(struct login *login, const char *name, struct reply *reply_r,
+bool auth_invite(struct login *login, const char *name, struct reply *reply_r,
 	struct err *err)
 {
 	char line[64];
@@ -105,154 +58,217 @@ static bool invite(struct login *login, const char *name, struct reply *reply_r,
 	return client_exchange(login->client, line, reply_r, err);
 }
 
-static bool auth_plain(struct login *login, struct err *err)
+bool auth_send(struct login *login, const char *line, const char *mask,
+	struct reply *reply_r, struct err *err)
 {
 	struct client *client = login->client;
-	struct reply reply;
-	char *message;
 	bool ok;
 
-	if (!invite(login, "PLAIN", &reply, err))
-		return false;
-	if (reply.kind != REPLY_CONTINUE)
-		return login_refused(&reply, "PLAIN", err);
-	message = plain_message(login);
-	wire_hide(client->wire, login->password->text, message);
-	ok = wire_put_secret(client->wire, message, MASK, err)
-		&& client_reply(client, "the login", &reply, err);
-	wire_hide(client->wire, login->password->text, NULL);
-	explicit_bzero(message, strlen(message));
-	free(message);
-	if (!ok)
-		return false;
-	return reply.kind == REPLY_OK || login_refused(&reply, "PLAIN", err);
-}
-
-/* Challenge and answer until the server has decided. */
-static bool converse(struct login *login, struct sasl *sasl, const char *name,
-	struct err *err)
-{
-	char challenge[LIMIT_REPLY_LINE];
-	struct client *client = login->client;
-	const char *answer;
-	struct reply reply;
-	bool first = true;
-
-	if (!invite(login, name, &reply, err))
-		return false;
-	while (reply.kind == REPLY_CONTINUE) {
-		/* Some servers put prose into the first, empty challenge of
-		 * a mechanism in which the client speaks first. */
-		snprintf(challenge, sizeof(challenge), "%.*s",
-			first && strncmp(name, "SCRAM", 5) == 0 ? 0
-			: (int)reply.len, reply.text);
-		first = false;
-		if (!sasl_step(sasl, challenge, &answer, err))
-			return false;
-		wire_hide(client->wire, login->password->text, answer);
-		if (!wire_put_secret(client->wire, answer, MASK, err)
-		    || !client_reply(client, "the login", &reply, err))
-			return false;
-		wire_hide(client->wire, login->password->text, NULL);
-	}
-	if (reply.kind != REPLY_OK)
-		return login_refused(&reply, name, err);
-	if (!sasl_done(sasl))
-		return err_set(err, ERR_PROTO,
-			"the server accepted the login without proving that it knows the password");
-	return true;
-}
-
-static bool auth_library(struct login *login, const char *name,
-	struct err *err)
-{
-	const struct account *account = login->account;
-	struct sasl *sasl = sasl_new(name, account->user,
-		login->password->text, account->host, err);
-	bool ok;
-
-	if (sasl == NULL)
-		return false;
-	ok = converse(login, sasl, name, err);
-	sasl_free(sasl);
+	client_patience(client, login->account->timeouts.login);
+	wire_hide(client->wire, login->secret->text, line);
+	ok = wire_put_secret(client->wire, line, mask, err)
+		&& client_reply(client, "the login", reply_r, err);
+	wire_hide(client->wire, login->secret->text, NULL);
 	return ok;
 }
 
-static bool offered(const struct client *client, enum auth_mech mech)
+bool auth_message(struct login *login, const char *name, const char *message,
+	struct reply *reply_r, struct err *err)
 {
-	const struct mechanism *m = &mechanisms[mech];
+	char line[LIMIT_COMMAND + 64], mask[64];
+	bool ok;
 
-	if (m->sasl == NULL)
-		return client->capa.user || !client->capa.sasl;
-	return capa_has_sasl(&client->capa, m->sasl)
-		&& (!m->library || sasl_available(m->sasl));
+	if (!auth_invite(login, name, reply_r, err))
+		return false;
+	if (reply_r->kind == REPLY_CONTINUE)
+		return auth_send(login, message, AUTH_MASK, reply_r, err);
+	if (reply_r->kind == REPLY_OK)
+		return err_set(err, ERR_PROTO,
+			"the server accepted the login (%s) before there was one",
+			name);
+	(void)auth_refused(reply_r, name, err);
+	if (err->class != ERR_LOGIN)
+		return false;
+	log_debug("AUTH %s alone was refused, sending all in one line", name);
+	err_clear(err);
+	/* RFC 4422 section 4: "=" is an empty message. */
+	snprintf(line, sizeof(line), "AUTH %s %s", name,
+		message[0] != '\0' ? message : "=");
+	snprintf(mask, sizeof(mask), "AUTH %s " AUTH_MASK, name);
+	ok = auth_send(login, line, mask, reply_r, err);
+	explicit_bzero(line, sizeof(line));
+	return ok;
 }
 
-static bool try_one(struct login *login, enum auth_mech mech, struct err *err)
+void auth_cancel(struct login *login)
 {
-	const struct mechanism *m = &mechanisms[mech];
+	struct err ignored = ERR_INIT;
+	struct reply reply;
+	size_t len;
 
-	login->client->mechanism = config_auth_name(mech);
-	client_patience(login->client, login->account->timeouts.login);
-	if (m->sasl == NULL)
-		return user_pass(login, err);
-	if (m->library)
-		return auth_library(login, m->sasl, err);
-	return auth_plain(login, err);
+	client_patience(login->client, login->account->timeouts.command);
+	if (wire_put(login->client->wire, "*", &len, &ignored)
+	    && client_reply(login->client, "*", &reply, &ignored))
+		log_debug("the login was cancelled");
 }
 
-/* Nothing fits: say what each side has. */
-static bool no_mechanism(const struct client *client, struct err *err)
+/* Nobody but the server can listen, or the account does not mind. */
+static bool unheard(const struct login *login)
 {
+	return client_tls(login->client) != NULL
+		|| login->account->socket != NULL
+		|| login->account->accept_plaintext;
+}
+
+static bool binds(struct client *client)
+{
+	char binding[256];
+	bool exporter;
+
+	return auth_binding(client, binding, sizeof(binding), &exporter);
+}
+
+static bool offered(struct login *login, enum auth_mech mech)
+{
+	const struct mechanism *m = &mechanisms[mech];
+	struct client *client = login->client;
 	const struct capa *capa = &client->capa;
 
-	return err_set(err, ERR_CONFIG,
-		"no login method in common: the server offers%s%s, the account's auth list does not",
-		capa->user ? " user" : "", capa->sasl ? capa->sasl_list
-		: capa->user ? "" : " none");
+	if (mech == AUTH_USER)
+		return capa->user || !capa->sasl;
+	if (mech == AUTH_APOP)
+		return client->timestamp[0] != '\0';
+	if (m->library && !sasl_available(m->sasl))
+		return false;
+	/* What was asked for by name is tried where nothing is announced. */
+	return capa_has_sasl(capa, m->sasl)
+		|| (!capa->sasl && login->account->auth_count != 0);
 }
 
-static bool log_in(struct client *client, const struct secret *password,
-	struct err *err)
+/* The ways that are left, the best first. */
+static size_t choose(struct login *login, enum auth_mech *list)
 {
-	const struct account *account = client->options.account;
-	struct login login = { client, account, password };
+	const struct account *account = login->account;
+	bool automatic = account->auth_count == 0;
+	size_t i, n = 0, count = automatic ? AUTH_MECHS : account->auth_count;
 	enum auth_mech mech;
-	bool tried = false, refused = false;
-	size_t i, n = account->auth_count != 0 ? account->auth_count
-		: AUTH_MECHS;
 
-	for (i = 0; i < n; i++) {
-		mech = account->auth_count != 0 ? account->auth[i]
-			: (enum auth_mech)i;
-		/* A server may store no SCRAM or CRAM secret for the user, so
-		 * one refusal of these is not the last word; but each further
-		 * try brings the account nearer to being locked. */
-		if (!offered(client, mech)
-		    || (refused && mechanisms[mech].library))
-			continue;
-		/* In the clear a refusal may come from somebody who wants to
-		 * see the password. */
-		if (refused && client_tls(client) == NULL
-		    && account->auth_count == 0)
-			break;
-		tried = true;
-		if (try_one(&login, mech, err))
-			return true;
-		if (err->class != ERR_LOGIN || !mechanisms[mech].library)
-			return false;
-		log_debug("%s was refused, trying the next method",
-			config_auth_name(mech));
-		refused = true;
+	for (i = 0; i < count; i++) {
+		mech = automatic ? (enum auth_mech)i : account->auth[i];
+		if (config_auth_possible(account, mech)
+		    && offered(login, mech)
+		    && (!mechanisms[mech].shows || unheard(login))
+		    && (!mechanisms[mech].binds || binds(login->client)))
+			list[n++] = mech;
 	}
-	return tried ? false : no_mechanism(client, err);
+	return n;
 }
 
-bool auth_run(struct client *client, const struct secret *password,
+static bool hides_plus(const struct capa *capa)
+{
+	return !capa_has_sasl(capa, "SCRAM-SHA-256-PLUS")
+		&& !capa_has_sasl(capa, "SCRAM-SHA-1-PLUS");
+}
+
+static void note_choice(struct login *login, enum auth_mech mech, size_t left)
+{
+	struct client *client = login->client;
+
+	client->mechanism = config_auth_name(mech);
+	snprintf(client->why, sizeof(client->why), "%s%s",
+		login->account->auth_count != 0
+		? "the first of the account's list that the server offers"
+		: "the strongest that the server offers and the account has the secret for",
+		left == 1 ? ", and the only one" : "");
+}
+
+/* What one refusal leaves. The secret that answers a challenge is stored in a
+ * form of its own, and a server may not have it: then the password itself gets
+ * one try. More would bring the account nearer to being locked; and in the
+ * clear the refusal may come from somebody who wants to see the password. */
+static bool may_follow(const struct login *login, enum auth_mech refused,
+	enum auth_mech next)
+{
+	return mechanisms[refused].answers && !mechanisms[next].answers
+		&& client_tls(login->client) != NULL;
+}
+
+static bool attempt(struct login *login, enum auth_mech mech, struct err *err)
+{
+	client_patience(login->client, login->account->timeouts.login);
+	return mechanisms[mech].attempt(login, mechanisms[mech].sasl, err);
+}
+
+static void list_possible(const struct account *account, char *out, size_t cap)
+{
+	size_t i, n = 0;
+
+	out[0] = '\0';
+	for (i = 0; i < AUTH_MECHS && n < cap; i++)
+		if (config_auth_possible(account, (enum auth_mech)i))
+			n += (size_t)snprintf(out + n, cap - n, " %s",
+				config_auth_name((enum auth_mech)i));
+}
+
+/* Nothing fits: say what each side has, and what is in the way. */
+static bool no_mechanism(struct login *login, struct err *err)
+{
+	const struct capa *capa = &login->client->capa;
+	const struct account *account = login->account;
+	bool apop = account->auth_count == 1 && account->auth[0] == AUTH_APOP;
+	char ours[160];
+
+	if (apop && login->client->timestamp[0] == '\0')
+		return err_set(err, ERR_CONFIG,
+			"no login with apop: the server's greeting has no timestamp, or one that is not safe to answer");
+	list_possible(account, ours, sizeof(ours));
+	return err_set(err, ERR_CONFIG,
+		"no login method in common: the server offers%s%.*s, the account can use%s%s%s",
+		capa->user ? " user" : capa->sasl ? "" : " none",
+		/* A blank stands at its end. */
+		capa->sasl ? (int)strlen(capa->sasl_list) - 1 : 0,
+		capa->sasl_list, ours,
+		unheard(login) ? "" : " (but nothing that shows the password without TLS)",
+		sasl_version() != NULL ? ""
+		: " (but SCRAM, CRAM-MD5 and GSSAPI need GNU SASL, which is not built in)");
+}
+
+static bool log_in(struct login *login, struct err *err)
+{
+	enum auth_mech list[AUTH_MECHS];
+	size_t i, count = choose(login, list);
+
+	if (count == 0)
+		return no_mechanism(login, err);
+	login->y = hides_plus(&login->client->capa);
+	note_choice(login, list[0], count);
+	if (attempt(login, list[0], err))
+		return true;
+	if (err->class != ERR_LOGIN)
+		return false;
+	for (i = 1; i < count; i++)
+		if (may_follow(login, list[0], list[i]))
+			break;
+	if (i == count)
+		return false;
+	log_debug("%s was refused, trying %s", config_auth_name(list[0]),
+		config_auth_name(list[i]));
+	err_clear(err);
+	note_choice(login, list[i], count);
+	snprintf(login->client->why, sizeof(login->client->why),
+		"%s was refused", config_auth_name(list[0]));
+	return attempt(login, list[i], err);
+}
+
+bool auth_run(struct client *client, const struct secret *secret,
 	struct err *err)
 {
-	bool ok = log_in(client, password, err);
+	struct login login = { client, client->options.account, secret,
+		false };
+	bool ok;
 
+	wire_hide(client->wire, secret->text, NULL);
+	ok = log_in(&login, err);
 	wire_hide(client->wire, NULL, NULL);
 	return ok;
 }

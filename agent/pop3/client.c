@@ -83,7 +83,9 @@ static bool must(struct client *client, const char *line, uint64_t seconds,
 
 static bool greet(struct client *client, struct err *err)
 {
+	const char *stamp;
 	struct reply reply;
+	size_t len;
 
 	client_patience(client, timeouts(client)->greeting);
 	if (!client_reply(client, "the greeting", &reply, err))
@@ -92,6 +94,8 @@ static bool greet(struct client *client, struct err *err)
 		return reply_refused(&reply, ERR_RETRY, "the connection", err);
 	log_escape(client->greeting, sizeof(client->greeting), reply.text,
 		reply.len);
+	if (reply_timestamp(reply.text, reply.len, &stamp, &len))
+		memcpy(client->timestamp, stamp, len);
 	return true;
 }
 
@@ -198,10 +202,10 @@ void client_close(struct client *client)
 	free(client);
 }
 
-bool client_login(struct client *client, const struct secret *password,
+bool client_login(struct client *client, const struct secret *secret,
 	struct err *err)
 {
-	return auth_run(client, password, err) && ask_capa(client, err);
+	return auth_run(client, secret, err) && ask_capa(client, err);
 }
 
 const struct capa *client_capa(const struct client *client)
@@ -232,6 +236,11 @@ const char *client_story(const struct client *client)
 const char *client_mechanism(const struct client *client)
 {
 	return client->mechanism;
+}
+
+const char *client_why(const struct client *client)
+{
+	return client->why;
 }
 
 bool client_stat(struct client *client, uint64_t *count_r, uint64_t *size_r,

@@ -43,10 +43,13 @@ struct client *client_open(const struct client_options *options,
  * is allowed. */
 void client_close(struct client *client);
 
-/* Logs in with the first mechanism of the account's list that the server
- * offers. ERR_LOGIN when it says no. Capabilities are asked for again: they
- * may change (RFC 2449 section 5). */
-bool client_login(struct client *client, const struct secret *password,
+/* Logs in with the first mechanism that the account may use and the server
+ * offers, and with the account's password or token, as it has one or the other;
+ * `secret` is empty if it needs none. Nothing that shows the secret is sent
+ * without TLS, unless the account accepts that. ERR_LOGIN when the server says
+ * no: at most two tries have been made, so that no account is locked.
+ * Capabilities are asked for again: they may change (RFC 2449 section 5). */
+bool client_login(struct client *client, const struct secret *secret,
 	struct err *err) MUST_USE;
 
 /* One command at a time from now on, whatever the server offers. */
@@ -57,11 +60,12 @@ bool client_in_step(struct client *client, struct err *err) MUST_USE;
 const struct capa *client_capa(const struct client *client);
 struct tls *client_tls(struct client *client);
 /* Greeting text, escaped; address of the server; how we came there, with all
- * addresses tried; mechanism of the login. */
+ * addresses tried; mechanism of the login, and why that one was taken. */
 const char *client_greeting(const struct client *client);
 const char *client_peer(const struct client *client);
 const char *client_story(const struct client *client);
 const char *client_mechanism(const struct client *client);
+const char *client_why(const struct client *client);
 
 /* STAT: count and size of the maildrop. */
 bool client_stat(struct client *client, uint64_t *count_r, uint64_t *size_r,

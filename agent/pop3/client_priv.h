@@ -2,6 +2,7 @@
 #ifndef AGENT_POP3_CLIENT_PRIV_H
 #define AGENT_POP3_CLIENT_PRIV_H
 
+#include "agent/base/limits.h"
 #include "agent/pop3/client.h"
 #include "agent/pop3/dot.h"
 
@@ -16,9 +17,11 @@ struct client {
 	struct capa capa;
 	clock_ms session_end;
 	char greeting[256];
+	char timestamp[LIMIT_TIMESTAMP + 1];	/* for APOP; "" if there is none */
 	char peer[64];
 	char story[RACE_STORY];
 	const char *mechanism;
+	char why[200];			/* and why that one */
 	/* The body being read. */
 	struct source body;
 	struct dot dot;
@@ -40,7 +43,7 @@ bool client_exchange(struct client *client, const char *line,
 	struct reply *reply_r, struct err *err) MUST_USE;
 
 /* auth.c: the login. */
-bool auth_run(struct client *client, const struct secret *password,
+bool auth_run(struct client *client, const struct secret *secret,
 	struct err *err) MUST_USE;
 
 #endif

@@ -150,6 +150,31 @@ bool reply_refused(const struct reply *reply, enum err_class class,
 	return false;
 }
 
+bool reply_timestamp(const char *text, size_t len, const char **stamp_r,
+	size_t *len_r)
+{
+	const char *start = memchr(text, '<', len), *end = NULL, *at = NULL, *p;
+
+	for (p = start; p != NULL && p < text + len && end == NULL; p++) {
+		if (*p <= ' ' || *p > '~' || (*p == '<' && p != start))
+			return false;
+		if (*p == '>')
+			end = p + 1;
+		if (*p == '@') {
+			if (at != NULL)
+				return false;
+			at = p;
+		}
+	}
+	if (at == NULL || end == NULL || at == start + 1 || at + 2 == end
+	    || end - start > LIMIT_TIMESTAMP
+	    || memchr(end, '<', (size_t)(text + len - end)) != NULL)
+		return false;
+	*stamp_r = start;
+	*len_r = (size_t)(end - start);
+	return true;
+}
+
 bool reply_list(const char *line, size_t len, uint64_t *number_r,
 	uint64_t *size_r)
 {

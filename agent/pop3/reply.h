@@ -37,6 +37,13 @@ bool reply_has_code(const struct reply *reply, const char *code);
 bool reply_refused(const struct reply *reply, enum err_class class,
 	const char *what, struct err *err);
 
+/* The timestamp of a greeting (RFC 1939, APOP), angle brackets included: the
+ * only "<" and ">" in it, one "@" between them, and nothing but printable
+ * ASCII without blanks. Anything else may have been made to find out the
+ * password (RFC 6151, CVE-2007-1558): false. */
+bool reply_timestamp(const char *text, size_t len, const char **stamp_r,
+	size_t *len_r);
+
 /* "1 1205" of LIST and STAT; anything behind a blank is ignored. A missing or
  * unreadable size is 0: it is only a hint (RFC 1939 lets it be inexact). */
 bool reply_list(const char *line, size_t len, uint64_t *number_r,

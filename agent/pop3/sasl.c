@@ -4,6 +4,7 @@
 #ifdef HAVE_GSASL
 
 #include <gsasl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,9 +15,11 @@
 #define MOST_ITERATIONS 600000
 
 struct sasl {
+	struct sasl_login login;
 	Gsasl *gsasl;
 	Gsasl_session *session;
 	char *answer;
+	bool gssapi, begun;
 	int last;
 };
 
@@ -32,29 +35,93 @@ bool sasl_available(const char *mechanism)
 	return yes;
 }
 
-struct sasl *sasl_new(const char *mechanism, const char *user,
-	const char *password, const char *host, struct err *err)
+bool sasl_binds(bool exporter)
+{
+#if GSASL_VERSION_NUMBER >= 0x020100
+	(void)exporter;
+	return true;
+#else
+	return !exporter;
+#endif
+}
+
+static Gsasl_property binding_property(bool exporter)
+{
+#if GSASL_VERSION_NUMBER >= 0x020100
+	if (exporter)
+		return GSASL_CB_TLS_EXPORTER;
+#else
+	(void)exporter;
+#endif
+	return GSASL_CB_TLS_UNIQUE;
+}
+
+static int describe(struct sasl *sasl)
+{
+	const struct sasl_login *login = &sasl->login;
+	const struct {
+		Gsasl_property property;
+		const char *value;
+	} all[] = {
+		{ GSASL_AUTHID, login->user },
+		{ GSASL_PASSWORD, login->password },
+		/* The ticket says who we are, this says whose mail we want. */
+		{ GSASL_AUTHZID, sasl->gssapi ? login->user : NULL },
+		{ GSASL_HOSTNAME, login->host },
+		{ GSASL_SERVICE, "pop" },
+		{ binding_property(login->exporter), login->binding },
+	};
+	int rc = GSASL_OK;
+	size_t i;
+
+	for (i = 0; i < sizeof(all) / sizeof(all[0]) && rc == GSASL_OK; i++)
+		if (all[i].value != NULL)
+			rc = gsasl_property_set(sasl->session, all[i].property,
+				all[i].value);
+	return rc;
+}
+
+/* The library frees its copy as it is. */
+static void forget_password(Gsasl_session *session)
+{
+	const char *copy = gsasl_property_fast(session, GSASL_PASSWORD);
+
+	if (copy != NULL)
+		explicit_bzero((char *)(uintptr_t)copy, strlen(copy));
+}
+
+static void end_session(struct sasl *sasl)
+{
+	if (sasl->session == NULL)
+		return;
+	forget_password(sasl->session);
+	gsasl_finish(sasl->session);
+	sasl->session = NULL;
+}
+
+static int start_session(struct sasl *sasl)
+{
+	int rc = gsasl_client_start(sasl->gsasl, sasl->login.mechanism,
+		&sasl->session);
+
+	return rc == GSASL_OK ? describe(sasl) : rc;
+}
+
+struct sasl *sasl_new(const struct sasl_login *login, struct err *err)
 {
 	struct sasl *sasl = mem_grow(NULL, 1, sizeof(*sasl));
 	int rc;
 
 	memset(sasl, 0, sizeof(*sasl));
+	sasl->login = *login;
+	sasl->gssapi = strcmp(login->mechanism, "GSSAPI") == 0;
 	rc = gsasl_init(&sasl->gsasl);
 	if (rc == GSASL_OK)
-		rc = gsasl_client_start(sasl->gsasl, mechanism,
-			&sasl->session);
-	if (rc == GSASL_OK)
-		rc = gsasl_property_set(sasl->session, GSASL_AUTHID, user);
-	if (rc == GSASL_OK)
-		rc = gsasl_property_set(sasl->session, GSASL_PASSWORD,
-			password);
-	if (rc == GSASL_OK)
-		rc = gsasl_property_set(sasl->session, GSASL_HOSTNAME, host);
-	if (rc == GSASL_OK)
-		rc = gsasl_property_set(sasl->session, GSASL_SERVICE, "pop");
+		rc = start_session(sasl);
 	if (rc == GSASL_OK)
 		return sasl;
-	err_set(err, ERR_CONFIG, "%s: %s", mechanism, gsasl_strerror(rc));
+	err_set(err, ERR_CONFIG, "%s: %s", login->mechanism,
+		gsasl_strerror(rc));
 	sasl_free(sasl);
 	return NULL;
 }
@@ -82,17 +149,43 @@ static bool modest(const char *challenge)
 	return ok;
 }
 
+static bool good(const struct sasl *sasl)
+{
+	return sasl->last == GSASL_OK || sasl->last == GSASL_NEEDS_MORE;
+}
+
+/* GNU SASL 2.1 and 2.2 cannot say "y": with a binding at hand, but without
+ * -PLUS, they refuse to begin. Then it is "n". */
+static int restart_unbound(struct sasl *sasl)
+{
+	size_t len = strlen(sasl->login.mechanism);
+
+	if (len > 5 && strcmp(sasl->login.mechanism + len - 5, "-PLUS") == 0)
+		return sasl->last;
+	end_session(sasl);
+	sasl->login.binding = NULL;
+	return start_session(sasl);
+}
+
 bool sasl_step(struct sasl *sasl, const char *challenge,
 	const char **answer_r, struct err *err)
 {
-	if (!modest(challenge))
+	if (!sasl->gssapi && !modest(challenge))
 		return err_set(err, ERR_PROTO,
 			"the server asks for more than %d rounds of hashing", MOST_ITERATIONS);
 	if (sasl->answer != NULL)
 		gsasl_free(sasl->answer);
 	sasl->answer = NULL;
 	sasl->last = gsasl_step64(sasl->session, challenge, &sasl->answer);
-	if (sasl->last != GSASL_OK && sasl->last != GSASL_NEEDS_MORE)
+	if (!good(sasl) && !sasl->begun && sasl->login.binding != NULL
+	    && (sasl->last = restart_unbound(sasl)) == GSASL_OK)
+		sasl->last = gsasl_step64(sasl->session, challenge,
+			&sasl->answer);
+	sasl->begun = true;
+	if (sasl->last == GSASL_GSSAPI_INIT_SEC_CONTEXT_ERROR)
+		return err_set(err, ERR_CONFIG,
+			"GSSAPI: no Kerberos ticket for this server; kinit gets one, klist shows it");
+	if (!good(sasl))
 		return err_set(err, ERR_PROTO, "the server's challenge: %s",
 			gsasl_strerror(sasl->last));
 	*answer_r = sasl->answer != NULL ? sasl->answer : "";
@@ -110,8 +203,7 @@ void sasl_free(struct sasl *sasl)
 		return;
 	if (sasl->answer != NULL)
 		gsasl_free(sasl->answer);
-	if (sasl->session != NULL)
-		gsasl_finish(sasl->session);
+	end_session(sasl);
 	if (sasl->gsasl != NULL)
 		gsasl_done(sasl->gsasl);
 	free(sasl);
@@ -130,14 +222,17 @@ bool sasl_available(const char *mechanism)
 	return false;
 }
 
-struct sasl *sasl_new(const char *mechanism, const char *user,
-	const char *password, const char *host, struct err *err)
+bool sasl_binds(bool exporter)
 {
-	(void)user;
-	(void)password;
-	(void)host;
+	(void)exporter;
+	return false;
+}
+
+struct sasl *sasl_new(const struct sasl_login *login, struct err *err)
+{
 	err_set(err, ERR_CONFIG,
-		"%s needs GNU SASL, which this postrider was built without", mechanism);
+		"%s needs GNU SASL, which this postrider was built without",
+		login->mechanism);
 	return NULL;
 }
 

@@ -8,22 +8,36 @@
 #include "agent/base/err.h"
 
 /*
- * Challenge-response mechanisms from GNU SASL, where it was found at build
- * time. Without it sasl_available() is false and the rest is never called.
+ * Mechanisms from GNU SASL, where it was found at build time: SCRAM, CRAM-MD5
+ * and, if the library has it, GSSAPI. Without the library sasl_available() is
+ * false and the rest is never called.
  */
 
 struct sasl;
 
-/* `mechanism` as registered with IANA, "SCRAM-SHA-256". */
-bool sasl_available(const char *mechanism);
+struct sasl_login {
+	const char *mechanism;		/* as registered with IANA */
+	const char *user, *host;
+	const char *password;		/* NULL for GSSAPI */
+	/* The channel binding in base64, or NULL. A mechanism with -PLUS needs
+	 * it; one without it tells the server that we could (the "y" of
+	 * RFC 5802), so that somebody who hid -PLUS from us is found out. */
+	const char *binding;
+	bool exporter;			/* it is tls-exporter, not tls-unique */
+};
 
-/* Strings must outlive the exchange. */
-struct sasl *sasl_new(const char *mechanism, const char *user,
-	const char *password, const char *host, struct err *err) MUST_USE;
+bool sasl_available(const char *mechanism);
+/* Can this kind of channel binding be used? */
+bool sasl_binds(bool exporter);
+
+/* ERR_CONFIG when the library will not. */
+struct sasl *sasl_new(const struct sasl_login *login, struct err *err)
+	MUST_USE;
 
 /* Answers a challenge (base64, NUL-terminated; "" for the first step) with
  * *answer_r (base64, freed by sasl_free() or the next step). ERR_PROTO when
- * the server cannot prove that it knows the password, or asks for too much. */
+ * the server cannot prove that it knows the password, or asks for too much;
+ * ERR_CONFIG when GSSAPI has no ticket for us. */
 bool sasl_step(struct sasl *sasl, const char *challenge,
 	const char **answer_r, struct err *err) MUST_USE;
 

@@ -384,6 +384,32 @@ void tls_describe(struct tls *tls, char *out, size_t cap)
 	gnutls_free(desc);
 }
 
+bool tls_channel_binding(struct tls *tls, char *out, size_t cap,
+	bool *exporter_r)
+{
+	gnutls_channel_binding_t type = GNUTLS_CB_TLS_UNIQUE;
+	gnutls_datum_t data = { NULL, 0 };
+	bool ok;
+
+	*exporter_r = gnutls_protocol_get_version(tls->session)
+		>= GNUTLS_TLS1_3;
+#if GNUTLS_VERSION_NUMBER >= 0x030702
+	if (*exporter_r)
+		type = GNUTLS_CB_TLS_EXPORTER;
+#endif
+	/* Without it another session can be made to have the same value, as
+	 * in the triple handshake attack. */
+	if (type == GNUTLS_CB_TLS_UNIQUE && (*exporter_r
+		|| !gnutls_session_ext_master_secret_status(tls->session)))
+		return false;
+	ok = gnutls_session_channel_binding(tls->session, type, &data) >= 0
+		&& data.size != 0 && cap > 4 * (data.size / 3 + 1);
+	if (ok)
+		digest_base64(data.data, data.size, out, cap);
+	gnutls_free(data.data);
+	return ok;
+}
+
 void tls_free(struct tls *tls)
 {
 	if (tls == NULL)

@@ -50,6 +50,11 @@ bool tls_write(struct tls *tls, const char *data, size_t len,
 
 /* Protocol, cipher and certificate in words, for probe and --trace. */
 void tls_describe(struct tls *tls, char *out, size_t cap);
+/* What ties a login to this very TLS connection, in base64: tls-exporter
+ * (RFC 9266) with TLS 1.3, tls-unique (RFC 5929) with TLS 1.2 and an extended
+ * master secret (RFC 7627). False if there is none. */
+bool tls_channel_binding(struct tls *tls, char *out, size_t cap,
+	bool *exporter_r);
 /* "sha256:..." of the server's public key. */
 void tls_pin(struct tls *tls, char *out, size_t cap);
 

@@ -384,6 +384,54 @@ static void test_policies(void)
 	}
 }
 
+static const struct greeting {
+	const char *text;
+	const char *stamp;		/* NULL: none that is safe */
+} greetings[] = {
+	{ "POP3 ready <1896.697170952@dbc.mtview.ca.us>",
+	  "<1896.697170952@dbc.mtview.ca.us>" },
+	{ "<a@b>", "<a@b>" },
+	{ "ready <a@b> again", "<a@b>" },
+	{ "ready", NULL }, { "", NULL }, { "<", NULL }, { "<>", NULL },
+	{ "<@>", NULL }, { "<a@>", NULL }, { "<@b>", NULL }, { "<ab>", NULL },
+	{ "<a@b", NULL }, { "a@b>", NULL }, { "<a@b@c>", NULL },
+	{ "<a b@c>", NULL }, { "<a@b\tc>", NULL }, { "<a\x01@b>", NULL },
+	{ "<a\x7f@b>", NULL }, { "<\xc3\xa4@b>", NULL },
+	{ "<a@b> <c@d>", NULL }, { "<<a@b>", NULL }, { "<a<@b>", NULL },
+};
+
+static void check_timestamps(void)
+{
+	static char many[8192], bound[300];
+	const char *stamp;
+	char *line;
+	size_t i, len;
+	bool ok;
+
+	for (i = 0; i < sizeof(greetings) / sizeof(greetings[0]); i++) {
+		line = exact(greetings[i].text, strlen(greetings[i].text));
+		ok = reply_timestamp(line, strlen(greetings[i].text), &stamp,
+			&len);
+		tap_ok(ok == (greetings[i].stamp != NULL)
+			&& (!ok || is(stamp, len, greetings[i].stamp)),
+			"timestamp in %s", shown(greetings[i].text));
+		free(line);
+	}
+	memset(many, '<', sizeof(many));
+	tap_ok(!reply_timestamp(many, sizeof(many), &stamp, &len), "many <");
+	tap_ok(!reply_timestamp("<a\0@b>", 6, &stamp, &len), "NUL");
+	memset(bound, 'x', sizeof(bound));
+	bound[0] = '<';
+	bound[9] = '@';
+	bound[LIMIT_TIMESTAMP - 1] = '>';
+	tap_ok(reply_timestamp(bound, LIMIT_TIMESTAMP, &stamp, &len),
+		"the longest");
+	bound[LIMIT_TIMESTAMP - 1] = 'x';
+	bound[LIMIT_TIMESTAMP] = '>';
+	tap_ok(!reply_timestamp(bound, LIMIT_TIMESTAMP + 1, &stamp, &len),
+		"longer");
+}
+
 int main(void)
 {
 	test_statuses();
@@ -394,5 +442,6 @@ int main(void)
 	test_long_uids();
 	test_capa();
 	test_policies();
+	check_timestamps();
 	return tap_done();
 }

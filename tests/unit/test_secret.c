@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tests/unit/tap.h"
 
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,6 +20,9 @@ static char path[] = "/tmp/postrider-secret-XXXXXX";
 
 static const char *const hide[] = { "TEST_SECRET", "TEST_OTHER", NULL };
 
+static const struct secret_query query = { "password", "pop.example.com",
+	"jane", "box", hide, true };
+
 struct expected {
 	const char *value;		/* NULL: an error... */
 	enum err_class class;		/* ...of this class... */
@@ -30,7 +36,7 @@ static void check(const struct secret_source *source,
 	struct secret secret;
 	bool ok;
 
-	if (secret_read(source, hide, &secret, &err))
+	if (secret_read(source, &query, &secret, &err))
 		ok = want->value != NULL && strcmp(secret.text, want->value)
 			== 0 && secret.len == strlen(want->value);
 	else
@@ -51,7 +57,7 @@ static void check_text(void)
 	struct expected fits = { longest, 0, NULL };
 	static const struct expected exceeds = { NULL, ERR_CONFIG,
 		"it is longer than 12288 bytes" };
-	struct secret_source source = { SECRET_TEXT, longest, NULL };
+	struct secret_source source = { .kind = SECRET_TEXT, .text = longest };
 
 	memset(longest, 'x', LIMIT_SECRET);
 	longest[LIMIT_SECRET] = '\0';
@@ -59,19 +65,19 @@ static void check_text(void)
 	strcpy(longest + LIMIT_SECRET, "x");
 	check(&source, &exceeds, "longer than the longest");
 	free(longest);
-	check(&(struct secret_source){ SECRET_TEXT, "hunter2", NULL },
+	check(&(struct secret_source){ .kind = SECRET_TEXT, .text = "hunter2" },
 		&(struct expected){ "hunter2", 0, NULL }, "text");
-	check(&(struct secret_source){ SECRET_TEXT, "hunter\n2", NULL },
+	check(&(struct secret_source){ .kind = SECRET_TEXT, .text = "hunter\n2" },
 		&(struct expected){ NULL, ERR_CONFIG, "in the configuration" },
 		"text of two lines");
-	check(&(struct secret_source){ SECRET_NONE, NULL, NULL },
+	check(&(struct secret_source){ .kind = SECRET_NONE, .text = NULL },
 		&(struct expected){ NULL, ERR_CONFIG, "none" }, "none");
 }
 
 static void check_env(void)
 {
-	static const struct secret_source source = { SECRET_ENV, "TEST_SECRET",
-		NULL };
+	static const struct secret_source source = { .kind = SECRET_ENV,
+		.text = "TEST_SECRET" };
 
 	setenv("TEST_SECRET", "hunter2", 1);
 	check(&source, &(struct expected){ "hunter2", 0, NULL }, "variable");
@@ -109,18 +115,24 @@ static const struct file_case contents[] = {
 	{ BYTES("hun\0ter2\n"), { NULL, ERR_CONFIG, "it has a NUL" } },
 };
 
-static void put(const char *content, size_t len, mode_t mode)
+static void put_at(const char *at, const char *content, size_t len,
+	mode_t mode)
 {
-	FILE *file = fopen(path, "w");
+	FILE *file = fopen(at, "w");
 
 	if (file == NULL || fwrite(content, 1, len, file) != len
-	    || fclose(file) != 0 || chmod(path, mode) < 0)
+	    || fclose(file) != 0 || chmod(at, mode) < 0)
 		abort();
+}
+
+static void put(const char *content, size_t len, mode_t mode)
+{
+	put_at(path, content, len, mode);
 }
 
 static void check_file(void)
 {
-	const struct secret_source source = { SECRET_FILE, path, NULL };
+	const struct secret_source source = { .kind = SECRET_FILE, .text = path };
 	static const mode_t modes[] = { 0644, 0640, 0604, 0622, 0666, 0601 };
 	size_t i, size = 1 << 20;
 	char *big;
@@ -148,7 +160,7 @@ static void check_file(void)
 	check(&source, &(struct expected){ NULL, ERR_CONFIG,
 		"regular file" }, "a FIFO does not make us wait");
 	unlink(path);
-	check(&(struct secret_source){ SECRET_FILE, "/tmp", NULL },
+	check(&(struct secret_source){ .kind = SECRET_FILE, .text = "/tmp" },
 		&(struct expected){ NULL, ERR_CONFIG, "regular file" },
 		"a folder");
 }
@@ -168,6 +180,15 @@ static const struct command_case scripts[] = {
 	{ "echo hunter2; echo x", { NULL, ERR_CONFIG, "more than one line" } },
 	{ "printf 'hunter2\\r\\n'", { NULL, ERR_CONFIG, "it has a CR" } },
 	{ "printf 'hun\\0ter2'", { NULL, ERR_CONFIG, "it has a NUL" } },
+	{ "echo no key ring >&2; echo x >&2; exit 3",
+	  { NULL, ERR_RETRY, "status 3: no key ring;x" } },
+	{ "echo hunter2; echo it is hunter2 >&2; exit 3",
+	  { NULL, ERR_RETRY, "status 3: it is *******" } },
+	{ "printf 'a\\033[1m\\n\\n' >&2; exit 1",
+	  { NULL, ERR_RETRY, "status 1: a\\x1b[1m" } },
+	{ "head -c 100000 /dev/zero >&2; echo end >&2; exit 1",
+	  { NULL, ERR_RETRY, "status 1: " } },
+	{ "echo fine >&2; echo hunter2", { "hunter2", 0, NULL } },
 	{ "echo hunter2; exit 3", { NULL, ERR_RETRY, "status 3" } },
 	{ "echo hunter2; kill -9 $$", { NULL, ERR_RETRY, "signal 9" } },
 	{ "head -c 100000 /dev/zero", { NULL, ERR_RETRY, "more than" } },
@@ -181,7 +202,7 @@ static void check_command(void)
 {
 	const char *argv[] = { "/bin/sh", "-c", NULL, NULL };
 	static const char *const absent[] = { "/nonexistent/pass", NULL };
-	const struct secret_source source = { SECRET_COMMAND, NULL, argv };
+	const struct secret_source source = { .kind = SECRET_COMMAND, .argv = argv };
 	size_t i;
 
 	setenv("TEST_SECRET", "hunter2", 1);
@@ -191,9 +212,152 @@ static void check_command(void)
 		argv[2] = scripts[i].script;
 		check(&source, &scripts[i].want, scripts[i].script);
 	}
-	check(&(struct secret_source){ SECRET_COMMAND, NULL, absent },
+	check(&(struct secret_source){ .kind = SECRET_COMMAND, .argv = absent },
 		&(struct expected){ NULL, ERR_CONFIG, "/nonexistent/pass" },
 		"no such program");
+}
+
+/* systemd's folder: a file in it may be open to a group, not to everybody. */
+static void check_credential(void)
+{
+	static char folder[] = "/tmp/postrider-credentials-XXXXXX";
+	const struct secret_source source = { .kind = SECRET_CREDENTIAL,
+		.text = "box" };
+	char *name;
+
+	unsetenv("CREDENTIALS_DIRECTORY");
+	check(&source, &(struct expected){ NULL, ERR_CONFIG,
+		"CREDENTIALS_DIRECTORY is not set" }, "no folder");
+	if (mkdtemp(folder) == NULL || asprintf(&name, "%s/box", folder) < 0)
+		abort();
+	setenv("CREDENTIALS_DIRECTORY", folder, 1);
+	check(&source, &(struct expected){ NULL, ERR_CONFIG, "No such file" },
+		"no such credential");
+	put_at(name, "hunter2\n", 8, 0440);
+	check(&source, &(struct expected){ "hunter2", 0, NULL }, "credential");
+	chmod(name, 0444);
+	check(&source, &(struct expected){ NULL, ERR_CONFIG, "run: chmod o= " },
+		"credential for everybody");
+	unlink(name);
+	rmdir(folder);
+	free(name);
+}
+
+#define MINE "machine pop.example.com login jane password hunter2\n"
+
+static const struct file_case netrcs[] = {
+	{ BYTES(MINE), { "hunter2", 0, NULL } },
+	{ BYTES("machine pop.example.com\r\n\tlogin jane\r\n"
+		"\tpassword hunter2"), { "hunter2", 0, NULL } },
+	{ BYTES("machine POP.Example.COM password hunter2 login jane"),
+	  { "hunter2", 0, NULL } },
+	{ BYTES("machine x login jane password hunter3\n" MINE),
+	  { "hunter2", 0, NULL } },
+	{ BYTES("machine pop.example.com login joe password hunter3\n" MINE),
+	  { "hunter2", 0, NULL } },
+	{ BYTES("machine pop.example.com login jane account x "
+		"password \"hun \\\"ter\\\\2\"\n"), { "hun \"ter\\2", 0, NULL } },
+	{ BYTES("# machine pop.example.com login jane password hunter3\n"
+		MINE), { "hunter2", 0, NULL } },
+	{ BYTES("machine x macdef init\nmachine pop.example.com login jane "
+		"password hunter3\n\n" MINE), { "hunter2", 0, NULL } },
+	{ BYTES("machine pop.example.com login jane password #hunter2\n"),
+	  { "#hunter2", 0, NULL } },
+	{ BYTES(MINE "machine pop.example.com login jane password hunter3"),
+	  { "hunter2", 0, NULL } },
+	{ BYTES("default login jane password hunter2\n"),
+	  { NULL, ERR_CONFIG, "has no line: machine pop.example.com login jane" } },
+	{ BYTES("machine pop.example.com password hunter2\n"),
+	  { NULL, ERR_CONFIG, "has no line" } },
+	{ BYTES("machine pop.example.com login jane\n"),
+	  { NULL, ERR_CONFIG, "has no line" } },
+	{ BYTES("machine pop.example.com login jane password"),
+	  { NULL, ERR_CONFIG, "has no line" } },
+	{ BYTES(""), { NULL, ERR_CONFIG, "has no line" } },
+	{ BYTES("machine pop.example.com login jane password \"hunter2\nx\""),
+	  { NULL, ERR_CONFIG, "more than one line" } },
+	{ BYTES("machine pop.example.com login jane password \"hunter2\r\""),
+	  { NULL, ERR_CONFIG, "it has a CR" } },
+	{ BYTES(MINE "\0"), { NULL, ERR_CONFIG, "holds a NUL" } },
+};
+
+static void check_netrc(void)
+{
+	const struct secret_source source = { .kind = SECRET_NETRC,
+		.text = path };
+	size_t i, size = LIMIT_NETRC_BYTES + 1;
+	char *big = mem_grow(NULL, size, 1);
+
+	for (i = 0; i < sizeof(netrcs) / sizeof(netrcs[0]); i++) {
+		put(netrcs[i].content, netrcs[i].len, 0600);
+		check(&source, &netrcs[i].want, "netrc");
+	}
+	put(MINE, sizeof(MINE) - 1, 0640);
+	check(&source, &(struct expected){ NULL, ERR_CONFIG,
+		"run: chmod 600 /tmp/" }, "netrc of others");
+	memset(big, ' ', size);
+	put(big, size, 0600);
+	free(big);
+	check(&source, &(struct expected){ NULL, ERR_CONFIG, "larger than" },
+		"big netrc");
+	unlink(path);
+}
+
+/* Standard input is no terminal here, or nobody may be asked. */
+static void check_prompt(void)
+{
+	const struct secret_source source = { .kind = SECRET_PROMPT };
+	int null = open("/dev/null", O_RDONLY);
+
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0)
+		abort();
+	check(&source, &(struct expected){ NULL, ERR_CONFIG,
+		"needs a terminal" }, "nobody to ask");
+}
+
+/* Does the mapping that holds `p` have this flag? */
+static bool has_flag(const void *p, const char *flag)
+{
+	FILE *file = fopen("/proc/self/smaps", "r");
+	unsigned long from, to, at = (unsigned long)(uintptr_t)p;
+	bool ours = false, found = false;
+	char line[512];
+
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+			ours = at >= from && at < to;
+		else if (ours && strncmp(line, "VmFlags:", 8) == 0)
+			found = strstr(line, flag) != NULL;
+	}
+	if (file != NULL)
+		fclose(file);
+	return found;
+}
+
+static void check_memory(void)
+{
+	const struct secret_source source = { .kind = SECRET_TEXT,
+		.text = "hunter2" };
+	struct secret secret, copy;
+	struct err err = ERR_INIT;
+
+	if (!secret_read(&source, &query, &secret, &err)
+	    || !secret_copy(&secret, &copy, &err))
+		abort();
+	tap_ok(secret_equal(&secret, &copy) && secret.text != copy.text,
+		"a copy");
+	if (access("/proc/self/smaps", R_OK) == 0) {
+		tap_ok(has_flag(secret.text, " dd"), "in no core dump");
+		tap_ok(has_flag(secret.text, " dc"), "in no child");
+		secret_lend(&secret, true);
+		tap_ok(!has_flag(secret.text, " dc"), "lent to a child");
+		secret_lend(&secret, false);
+		tap_ok(has_flag(secret.text, " dc"), "and to no other");
+	}
+	copy.text[0] = 'x';
+	tap_ok(!secret_equal(&secret, &copy), "another");
+	secret_wipe(&copy);
+	secret_wipe(&secret);
 }
 
 /* What is wiped is gone: the pages are not ours any more, and a new secret
@@ -202,13 +366,13 @@ static void check_wipe(void)
 {
 	struct secret a, b;
 	struct err err = ERR_INIT;
-	const struct secret_source longer = { SECRET_TEXT, "hunter2222", NULL };
-	const struct secret_source shorter = { SECRET_TEXT, "x", NULL };
-	bool ok = secret_read(&longer, NULL, &a, &err);
+	const struct secret_source longer = { .kind = SECRET_TEXT, .text = "hunter2222" };
+	const struct secret_source shorter = { .kind = SECRET_TEXT, .text = "x" };
+	bool ok = secret_read(&longer, &query, &a, &err);
 
 	secret_wipe(&a);
 	secret_wipe(&a);
-	ok = ok && secret_read(&shorter, NULL, &b, &err);
+	ok = ok && secret_read(&shorter, &query, &b, &err);
 	tap_ok(ok && b.text[1] == '\0' && b.text[2] == '\0'
 		&& b.text[9] == '\0', "nothing is left behind");
 	secret_wipe(&b);
@@ -225,6 +389,10 @@ int main(void)
 	check_env();
 	check_file();
 	check_command();
+	check_credential();
+	check_netrc();
+	check_prompt();
+	check_memory();
 	check_wipe();
 	return tap_done();
 }

@@ -65,14 +65,14 @@ static const struct capture {
 	{ "exit status 75", "exit 75", 5000, NULL, "temporary failure" },
 	{ "exit status 255", "exit 255", 5000, NULL, "status 255" },
 	{ "killed", "kill -9 $$", 5000, NULL, "signal 9" },
-	{ "too slow", "exec 2>&-; echo x; sleep 5", 200, NULL, "timed out" },
+	{ "too slow", "exec 2>&-; echo x; sleep 5", 200, NULL, "took too long" },
 	{ "too slow after its output", "exec >&- 2>&-; sleep 5", 200, NULL,
 		"signal 9" },
 	{ "a child of it is too slow", "exec 2>&-; sleep 5 & exit 0", 200, NULL,
-		"timed out" },
+		"took too long" },
 	{ "a deaf one is too slow", "exec 2>&-; trap '' 1 2 15; "
 		"sleep 5; :", 200, NULL,
-		"timed out" },
+		"took too long" },
 };
 
 static void test_capture(const struct capture *c)
