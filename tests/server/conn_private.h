@@ -8,7 +8,7 @@
 #include "tests/server/conn.h"
 
 enum {
-	IN_SIZE = 16384,	/* the longest command line; tokens reach 12 KiB */
+	IN_SIZE = 24576,	/* the longest command line; tokens reach 12 KiB */
 	OUT_SIZE = 65536,
 	RAW_SIZE = OUT_SIZE + 4096	/* the same with TLS records around it */
 };

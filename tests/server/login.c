@@ -1,19 +1,29 @@
 #include "tests/server/login.h"
+#include "tests/server/sasl.h"
 
 #include <errno.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-/* Check the password, open the maildrop, answer. */
-static void
-log_in(struct session *s, const char *name, const char *password)
+void
+login_check(struct session *s, const char *name, const char *password)
 {
 	const struct account *a = options_account(s->opt, name);
 
-	if (!a || strcmp(a->password, password) != 0) {
+	if (a && strcmp(a->password, password) == 0)
+		login_open(s, name);
+	else
 		session_err(s, "AUTH", "wrong name or password");
+}
+
+void
+login_open(struct session *s, const char *name)
+{
+	const struct account *a = options_account(s->opt, name);
+
+	if (!a) {
+		session_err(s, "AUTH", "no such user");
 		return;
 	}
 	s->drop = maildrop_open(a->dir, s->opt->raw, s->opt->lock_wait);
@@ -50,78 +60,33 @@ login_pass(struct session *s, const char *arg)
 		return;
 	}
 	s->claimed = NULL;
-	log_in(s, name, arg);
+	login_check(s, name, arg);
 	free(name);
-}
-
-/* What base64 stands for, with a NUL after it; the caller frees it. */
-static char *
-decode(const char *base64, size_t *len_r)
-{
-	const gnutls_datum_t in = { .data = (unsigned char *)(uintptr_t)base64,
-				    .size = (unsigned)strlen(base64) };
-	gnutls_datum_t out = { NULL, 0 };
-	char *text;
-
-	if (in.size == 0 || gnutls_base64_decode2(&in, &out) < 0)
-		return NULL;
-	text = malloc(out.size + 1);
-	if (text) {
-		memcpy(text, out.data, out.size);
-		text[out.size] = '\0';
-		*len_r = out.size;
-	}
-	gnutls_free(out.data);
-	return text;
-}
-
-/* PLAIN (RFC 4616): authzid NUL authcid NUL password, in base64. */
-static void
-plain(struct session *s, const char *base64)
-{
-	size_t len = 0, at;
-	char *text = decode(base64, &len), *name;
-
-	if (!text) {
-		session_err(s, NULL, "that is not base64");
-		return;
-	}
-	at = strlen(text) + 1;
-	name = text + (at <= len ? at : len);
-	at += strlen(name) + 1;
-	if (at <= len && at + strlen(text + at) == len)
-		log_in(s, name, text + at);
-	else
-		session_err(s, NULL, "that is not a PLAIN message");
-	free(text);
 }
 
 void
 login_auth(struct session *s, const char *arg)
 {
 	size_t n = strcspn(arg, " ");
+	char *name;
 
 	if (*arg == '\0') {
 		session_ok(s, "mechanisms follow");
-		session_line(s, "PLAIN");
+		for (const char *p = s->opt->sasl; *p; p += strcspn(p, " "), p += strspn(p, " "))
+			session_line(s, "%.*s", (int)strcspn(p, " "), p);
 		session_line(s, ".");
-	} else if (n != 5 || strncasecmp(arg, "PLAIN", 5) != 0) {
-		session_err(s, NULL, "unknown mechanism");
-	} else if (arg[n] == ' ') {
-		plain(s, arg + n + 1);
-	} else {
-		s->sasl = true;
-		session_line(s, "+ ");
+		return;
 	}
+	name = strndup(arg, n);
+	if (name)
+		sasl_begin(s, name, arg[n] == ' ' ? arg + n + 1 : NULL);
+	free(name);
 }
 
 void
 login_sasl(struct session *s, const char *arg)
 {
-	if (strcmp(arg, "*") == 0)
-		session_err(s, NULL, "cancelled");
-	else
-		plain(s, arg);
+	sasl_answer(s, arg);
 }
 
 void
@@ -143,7 +108,7 @@ login_capa(struct session *s, const char *arg)
 		const char *line;
 	} lines[] = {
 		{ WITH_TOP, "TOP" }, { WITH_UIDL, "UIDL" }, { WITH_USER, "USER" },
-		{ WITH_SASL, "SASL PLAIN" }, { WITH_PIPELINING, "PIPELINING" },
+		{ WITH_PIPELINING, "PIPELINING" },
 		{ WITH_RESP_CODES, "RESP-CODES" }, { WITH_RESP_CODES, "AUTH-RESP-CODE" },
 	};
 
@@ -153,6 +118,8 @@ login_capa(struct session *s, const char *arg)
 		if (s->opt->features & lines[i].feature)
 			session_line(s, "%s", lines[i].line);
 	}
+	if (s->opt->features & WITH_SASL)
+		session_line(s, "SASL %s", s->opt->sasl);
 	if (s->opt->tls == TLS_STARTTLS && !s->secure)
 		session_line(s, "STLS");
 	for (size_t i = 0; i < s->opt->capa_extra.n; i++) {

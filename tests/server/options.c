@@ -228,6 +228,9 @@ static const struct row rows[] = {
 	  "without pipelining: drop a client that sends ahead (waits 2 ms to see it)" },
 	{ "capa-extra", "LINE", WORDS, AT(capa_extra), NULL,
 	  "one more line of CAPA, may be repeated" },
+	{ "sasl", "NAMES", TEXT, AT(sasl), NULL,
+	  "what AUTH knows, as in \"PLAIN LOGIN\" [PLAIN]; also EXTERNAL (any user), XOAUTH2, "
+	  "OAUTHBEARER and, with GNU SASL, SCRAM-SHA-1, SCRAM-SHA-256, the same with -PLUS, CRAM-MD5" },
 	{ "idle", "SECONDS", NUMBER, AT(idle), NULL, "leave a silent client [600]" },
 	{ "log", "FILE", TEXT, AT(log), NULL,
 	  "append a line an event: SECONDS.MICROS CONNECTION USER EVENT..." },
@@ -342,6 +345,7 @@ options_read(int argc, char **argv, struct options *opt_r)
 		.generate_size = 2000,
 		.lock_wait = 500,
 		.features = ~(unsigned)WITH_LAST,
+		.sasl = "PLAIN",
 		.idle = 600,
 		.seed = 1,
 	};

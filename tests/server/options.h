@@ -76,6 +76,7 @@ struct options {
 	unsigned features;		/* of enum feature */
 	bool strict_lockstep;
 	struct words capa_extra;
+	const char *sasl;		/* mechanisms, one blank between them */
 	uint64_t idle;			/* seconds */
 
 	const char *log;

@@ -1,6 +1,7 @@
 #include "tests/server/session.h"
 #include "tests/server/fault.h"
 #include "tests/server/login.h"
+#include "tests/server/sasl.h"
 #include "tests/server/transaction.h"
 
 #include <inttypes.h>
@@ -126,7 +127,8 @@ play(struct session *s, enum event event, bool multi, session_verb *verb, const 
 		fault_play(s, &fault, event, multi, verb, arg);
 	else
 		verb(s, arg);
-	if (event == EV_AUTH && fault.reply.data && fault.reply.data[0] == '+' &&
+	if ((event == EV_AUTH || event == EV_SASL) && fault.reply.data &&
+	    fault.reply.data[0] == '+' &&
 	    strncmp(fault.reply.data, "+OK", 3) != 0)
 		s->sasl = true;
 }
@@ -369,6 +371,7 @@ finish(struct session *s)
 	eventlog_event(&s->log, "disconnect %s %" PRIu64 " %" PRIu64, s->why, in, out);
 	conn_close(s->conn, s->how);
 	script_free(s->script);
+	sasl_end(s);
 	free(s->claimed);
 }
 

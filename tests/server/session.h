@@ -38,6 +38,7 @@ struct session {
 	bool secure;			/* TLS is up */
 	bool start_tls;			/* handshake after this answer */
 	bool sasl;			/* the next line answers a challenge */
+	struct sasl *exchange;		/* of AUTH, or NULL */
 	const char *why;		/* not NULL: the session ends, because */
 	enum conn_end how;
 };

@@ -55,6 +55,7 @@ ssl_key = <{key}
 disable_plaintext_auth = no
 mail_max_userip_connections = 0
 mail_location = {location_old}
+{oauth2}
 passdb {{
   driver = passwd-file
   args = scheme=PLAIN username_format=%u {root}/passwd
@@ -75,6 +76,7 @@ ssl_server_key_file = {key}
 auth_allow_cleartext = yes
 mail_max_userip_connections = 1000
 {location_new}
+{oauth2}
 passdb passwd-file {{
   passwd_file_path = {root}/passwd
 }}
@@ -88,6 +90,28 @@ userdb static {{
 pop3_uidl_format = %{{uid | hex(8)}}%{{uidvalidity | hex(8)}}
 """ + COMMON.replace("mail_plugins = {plugins}",
                      "mail_plugins {{\n  {plugins} = yes\n}}")
+
+# Tokens, checked at an endpoint.
+OAUTH2 = """introspection_mode = post
+introspection_url = {url}
+username_attribute = username
+active_attribute = active
+active_value = true
+"""
+OLD_OAUTH2 = """passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {root}/oauth2.conf
+}}
+"""
+NEW_OAUTH2 = """oauth2 {{
+  introspection_mode = post
+  introspection_url = {url}
+  username_attribute = username
+  active_attribute = active
+  active_value = true
+}}
+"""
 
 LOCATIONS = {
     "maildir": {"location_old": "maildir:~/Maildir",
