@@ -8,8 +8,8 @@
 
 /* So often a login that used to work may be refused before it is believed. */
 #define REFUSALS_FORGIVEN 3
-/* 2^6 times a minute is an hour already. */
-#define BACKOFF_DOUBLINGS 6
+/* A server that is dead, or that says nothing at all, costs less than this. */
+#define SLOW_MS (5 * 60 * 1000)
 
 static const char *const state_names[] = {
 	[SCHED_WAITING] = "waiting", [SCHED_READY] = "ready",
@@ -22,7 +22,7 @@ static_assert(sizeof(state_names) / sizeof(state_names[0]) == SCHED_STATES,
 /* ---- time ---- */
 
 /* splitmix64: any seed will do. */
-static uint64_t random_below(struct sched *s, uint64_t limit)
+uint64_t sched_random(struct sched *s, uint64_t limit)
 {
 	uint64_t z = s->random += 0x9e3779b97f4a7c15u;
 
@@ -78,7 +78,7 @@ static void arm_about(struct sched *s, uint32_t id, clock_ms due, clock_ms now)
 		sched_arm(s, id, NEVER);
 		return;
 	}
-	offset = (uint32_t)random_below(s, (uint64_t)e->jitter * 1000 + 1);
+	offset = (uint32_t)sched_random(s, (uint64_t)e->jitter * 1000 + 1);
 	if (due + offset < earliest) {
 		sched_arm(s, id, earliest);
 		return;
@@ -121,7 +121,7 @@ static void poll_now(struct sched *s, uint32_t id, clock_ms now)
 
 static void start(struct sched *s, uint32_t id, clock_ms now)
 {
-	(void)now;
+	s->entries[id].started = now;
 	set_state(s, id, SCHED_RUNNING);
 	sched_take_slot(s, &s->entries[id]);
 }
@@ -195,8 +195,9 @@ static void went_well(struct sched *s, uint32_t id, clock_ms now)
 }
 
 /* Another bad pass. */
-static void count_bad(struct entry *e)
+static void count_bad(struct entry *e, clock_ms now)
 {
+	e->slow = now - e->started > SLOW_MS;
 	if (e->streak < UINT32_MAX)
 		e->streak++;
 }
@@ -213,7 +214,7 @@ static void back_off(struct sched *s, uint32_t id, clock_ms now,
 	clock_ms ms = sched_pause_ms(e), most = ms > SCHED_BACKOFF_MS ? ms
 		: SCHED_BACKOFF_MS;
 
-	count_bad(e);
+	count_bad(e, now);
 	ms <<= doubled;
 	arm_about(s, id, now + clock_min(ms, most), now);
 	settle(s, id, SCHED_WAITING, now);
@@ -247,7 +248,7 @@ static void stuck(struct sched *s, uint32_t id, clock_ms now)
 {
 	struct entry *e = &s->entries[id];
 
-	count_bad(e);
+	count_bad(e, now);
 	e->hold_end = now + SCHED_HOLD_MS;
 	stay_held(s, id, now);
 }
@@ -307,6 +308,7 @@ void sched_advance(struct sched *s, clock_ms now)
 	const struct timer *first;
 	struct timer timer;
 
+	s->now = now;
 	while ((first = timers_first(&s->timers)) != NULL
 	       && (first->due <= now || !is_current(s, first))) {
 		timer = timers_pop(&s->timers);
@@ -328,7 +330,7 @@ bool sched_take(struct sched *s, uint32_t *id_r, bool *held_r)
 
 	if (id == NOBODY)
 		return false;
-	sched_event(s, id, SCHED_STARTED, 0);
+	sched_event(s, id, SCHED_STARTED, s->now);
 	*id_r = id;
 	*held_r = s->entries[id].held;
 	return true;
@@ -342,9 +344,19 @@ void sched_delay(struct sched *s, uint32_t id, uint32_t seconds)
 
 /* ---- looking ---- */
 
+static uint32_t count_running(const struct sched *s)
+{
+	uint32_t sum = 0;
+	int kind;
+
+	for (kind = 0; kind < QUEUES; kind++)
+		sum += s->running[kind];
+	return sum;
+}
+
 bool sched_idle(const struct sched *s)
 {
-	return s->ready == 0 && s->running[SOUND] + s->running[SUSPECT] == 0;
+	return s->ready == 0 && count_running(s) == 0;
 }
 
 enum sched_state sched_state(const struct sched *s, uint32_t id)

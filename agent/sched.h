@@ -14,9 +14,10 @@
  * happened and what time it is. Every step costs at most the logarithm of the
  * number of accounts.
  *
- * An account that fails has to wait longer each time, and all that failed the
- * last time together get no more than half of the slots, so that they never
- * keep a sound one waiting.
+ * An account that fails has to wait longer each time. All that failed the last
+ * time together get no more than half of the slots, and those that took long
+ * to fail no more than a quarter: so the broken ones never keep a sound one
+ * waiting, nor one that has failed only once.
  */
 
 enum sched_state {

@@ -8,11 +8,13 @@
 struct sched *sched_new(struct sched_limits limits, uint64_t seed)
 {
 	struct sched *s = mem_grow(NULL, 1, sizeof(*s));
+	int kind;
 
 	memset(s, 0, sizeof(*s));
 	s->limits = limits;
 	s->random = seed;
-	s->rings[SOUND].first = s->rings[SUSPECT].first = NOBODY;
+	for (kind = 0; kind < QUEUES; kind++)
+		s->rings[kind].first = NOBODY;
 	return s;
 }
 
@@ -51,6 +53,9 @@ uint32_t sched_add(struct sched *s, const struct sched_plan *plan,
 
 	s->entries[id].succeeded = past->succeeded;
 	s->entries[id].streak = past->streak;
+	/* Nobody has noted how long it took. Expect the worst of one that has
+	 * failed for long. */
+	s->entries[id].slow = past->streak >= BACKOFF_DOUBLINGS;
 	sched_arm(s, id, plan->interval == 0 ? NEVER : first);
 	return id;
 }

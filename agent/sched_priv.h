@@ -10,19 +10,29 @@
  * What the files of the scheduler share: sched.c (time and states), sched_new.c
  * (who is in it) and sched_queue.c (slots).
  *
- * Whoever is ready stands in one of the two queues of its host. A host whose
- * queue has somebody and that has room stands in the ring of that kind, so
- * finding the next one to start takes no search.
+ * Whoever is ready stands in one of the queues of its host, by the kind of its
+ * last pass. A host whose queue has somebody and that has room stands in the
+ * ring of that kind, so finding the next one to start takes no search.
  */
 
 #define NOBODY UINT32_MAX
 #define NEVER INT64_MAX
 
-enum queue_kind { SOUND, SUSPECT, QUEUES };
+/* 2^6 times a minute is an hour already. */
+#define BACKOFF_DOUBLINGS 6
+
+/* Each kind and those below it get half of what the one above it may have. */
+enum queue_kind {
+	SOUND,
+	SUSPECT,		/* it failed the last time */
+	SLOW,			/* and took long to do so */
+	QUEUES
+};
 
 struct entry {
 	clock_ms due;			/* or NEVER */
 	clock_ms hold_end;		/* SCHED_HELD */
+	clock_ms started;
 	uint32_t host;
 	uint32_t behind;		/* the next in the queue */
 	uint32_t stamp;			/* of its timer */
@@ -34,7 +44,7 @@ struct entry {
 	uint8_t state;			/* enum sched_state */
 	uint8_t queued;			/* it stands in a queue */
 	uint8_t slot_of;		/* enum queue_kind, when it started */
-	uint8_t succeeded, paused, again, held;
+	uint8_t succeeded, paused, again, held, slow;
 };
 
 struct queue {
@@ -55,6 +65,7 @@ struct ring {
 struct sched {
 	struct sched_limits limits;
 	uint64_t random;
+	clock_ms now;			/* of the last sched_advance() */
 	struct entry *entries;
 	size_t count, room;
 	struct host *hosts;
@@ -64,9 +75,10 @@ struct sched {
 	struct ring rings[QUEUES];
 	uint32_t running[QUEUES];
 	size_t ready;
-	enum queue_kind turn;
 };
 
+/* A number below `limit`. */
+uint64_t sched_random(struct sched *s, uint64_t limit);
 /* Sets its timer, without jitter, or none (NEVER). */
 void sched_arm(struct sched *s, uint32_t id, clock_ms due);
 /* Milliseconds between two passes that went well. */

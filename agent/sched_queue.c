@@ -8,6 +8,7 @@ uint32_t sched_host(struct sched *s, const char *name)
 {
 	uint32_t number = hosts_number(&s->names, name);
 	struct host *host;
+	int kind;
 
 	if (number < s->host_count)
 		return number;
@@ -18,29 +19,35 @@ uint32_t sched_host(struct sched *s, const char *name)
 	}
 	host = &s->hosts[s->host_count++];
 	memset(host, 0, sizeof(*host));
-	host->queues[SOUND].first = host->queues[SUSPECT].first = NOBODY;
+	for (kind = 0; kind < QUEUES; kind++)
+		host->queues[kind].first = NOBODY;
 	return number;
 }
 
-static uint32_t half(uint32_t limit)
+static uint32_t share(uint32_t limit, int kind)
 {
-	return limit / 2 != 0 ? limit / 2 : 1;
+	return limit >> kind != 0 ? limit >> kind : 1;
+}
+
+/* Whether one more of that kind may run beside these. */
+static bool has_room(const uint32_t running[QUEUES], uint32_t limit,
+	enum queue_kind kind)
+{
+	uint32_t sum = 0;
+	int k;
+
+	for (k = QUEUES - 1; k >= 0; k--) {
+		sum += running[k];
+		if (k <= (int)kind && sum >= share(limit, k))
+			return false;
+	}
+	return true;
 }
 
 static bool host_has_room(const struct sched *s, const struct host *host,
 	enum queue_kind kind)
 {
-	if (host->running[SOUND] + host->running[SUSPECT] >= s->limits.per_host)
-		return false;
-	return kind == SOUND
-		|| host->running[SUSPECT] < half(s->limits.per_host);
-}
-
-static bool room(const struct sched *s, enum queue_kind kind)
-{
-	if (s->running[SOUND] + s->running[SUSPECT] >= s->limits.parallel)
-		return false;
-	return kind == SOUND || s->running[SUSPECT] < half(s->limits.parallel);
+	return has_room(host->running, s->limits.per_host, kind);
 }
 
 static void join_ring(struct sched *s, uint32_t number, enum queue_kind kind)
@@ -60,6 +67,14 @@ static void join_ring(struct sched *s, uint32_t number, enum queue_kind kind)
 	ring->last = number;
 }
 
+static void join_rings(struct sched *s, uint32_t number)
+{
+	int kind;
+
+	for (kind = 0; kind < QUEUES; kind++)
+		join_ring(s, number, (enum queue_kind)kind);
+}
+
 static uint32_t leave_ring(struct sched *s, enum queue_kind kind)
 {
 	struct ring *ring = &s->rings[kind];
@@ -71,10 +86,17 @@ static uint32_t leave_ring(struct sched *s, enum queue_kind kind)
 	return number;
 }
 
+static enum queue_kind kind_of(const struct entry *e)
+{
+	if (e->streak == 0)
+		return SOUND;
+	return e->slow ? SLOW : SUSPECT;
+}
+
 void sched_enqueue(struct sched *s, uint32_t id)
 {
 	struct entry *e = &s->entries[id];
-	enum queue_kind kind = e->streak == 0 ? SOUND : SUSPECT;
+	enum queue_kind kind = kind_of(e);
 	struct queue *queue = &s->hosts[e->host].queues[kind];
 
 	if (e->queued)
@@ -124,29 +146,26 @@ void sched_take_slot(struct sched *s, const struct entry *e)
 {
 	s->hosts[e->host].running[e->slot_of]++;
 	s->running[e->slot_of]++;
-	join_ring(s, e->host, SOUND);
-	join_ring(s, e->host, SUSPECT);
+	join_rings(s, e->host);
 }
 
 void sched_free_slot(struct sched *s, const struct entry *e)
 {
 	s->hosts[e->host].running[e->slot_of]--;
 	s->running[e->slot_of]--;
-	join_ring(s, e->host, SOUND);
-	join_ring(s, e->host, SUSPECT);
+	join_rings(s, e->host);
 }
 
-/* The two kinds take turns, so that neither starves the other. */
+/* Each kind has its turn, so that none starves; by chance, so that no rhythm
+ * of the passes makes it always the same one's. */
 uint32_t sched_next_ready(struct sched *s)
 {
+	uint32_t id = NOBODY, turn = (uint32_t)sched_random(s, QUEUES), tries;
 	enum queue_kind kind;
-	uint32_t id = NOBODY;
-	int tries;
 
 	for (tries = 0; tries < QUEUES && id == NOBODY; tries++) {
-		kind = s->turn;
-		s->turn = kind == SOUND ? SUSPECT : SOUND;
-		if (room(s, kind))
+		kind = (enum queue_kind)((turn + tries) % QUEUES);
+		if (has_room(s->running, s->limits.parallel, kind))
 			id = next_ready(s, kind);
 	}
 	return id;
