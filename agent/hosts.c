@@ -24,12 +24,12 @@ static uint32_t *find(struct hosts *h, const char *name)
 	size_t at = hash(name) & (h->slots - 1);
 
 	while (h->table[at] != 0
-	       && strcasecmp(h->names[h->table[at] - 1], name) != 0)
+	       && strcasecmp(h->text + h->names[h->table[at] - 1], name) != 0)
 		at = (at + 1) & (h->slots - 1);
 	return &h->table[at];
 }
 
-static void grow(struct hosts *h)
+static void grow_table(struct hosts *h)
 {
 	size_t i;
 
@@ -38,37 +38,50 @@ static void grow(struct hosts *h)
 	h->table = mem_grow(NULL, h->slots, sizeof(*h->table));
 	memset(h->table, 0, h->slots * sizeof(*h->table));
 	for (i = 0; i < h->count; i++)
-		*find(h, h->names[i]) = (uint32_t)i + 1;
+		*find(h, h->text + h->names[i]) = (uint32_t)i + 1;
+}
+
+static void append(struct hosts *h, const char *name)
+{
+	size_t len = strlen(name) + 1;
+
+	if (h->count == h->room) {
+		h->room = h->room < 16 ? 16 : h->room + h->room / 2;
+		h->names = mem_grow(h->names, h->room, sizeof(*h->names));
+	}
+	if (h->text_room - h->text_len < len) {
+		h->text_room += h->text_room / 2 + len;
+		h->text = mem_grow(h->text, h->text_room, 1);
+	}
+	memcpy(h->text + h->text_len, name, len);
+	h->names[h->count++] = h->text_len;
+	h->text_len += len;
 }
 
 uint32_t hosts_number(struct hosts *h, const char *name)
 {
-	size_t len = strlen(name) + 1;
 	uint32_t *slot;
 
 	if (4 * (h->count + 1) > 3 * h->slots)
-		grow(h);
+		grow_table(h);
 	slot = find(h, name);
-	if (*slot != 0)
-		return *slot - 1;
-	if (h->count == h->room) {
-		h->room = h->room < 16 ? 16 : 2 * h->room;
-		h->names = mem_grow(h->names, h->room, sizeof(*h->names));
+	if (*slot == 0) {
+		append(h, name);
+		*slot = (uint32_t)h->count;
 	}
-	h->names[h->count] = mem_grow(NULL, len, 1);
-	memcpy(h->names[h->count], name, len);
-	h->bytes += len;
-	*slot = (uint32_t)++h->count;
 	return *slot - 1;
+}
+
+size_t hosts_size(const struct hosts *h)
+{
+	return h->room * sizeof(*h->names) + h->slots * sizeof(*h->table)
+		+ h->text_room;
 }
 
 void hosts_free(struct hosts *h)
 {
-	size_t i;
-
-	for (i = 0; i < h->count; i++)
-		free(h->names[i]);
 	free(h->names);
 	free(h->table);
+	free(h->text);
 	memset(h, 0, sizeof(*h));
 }

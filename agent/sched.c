@@ -54,7 +54,7 @@ void sched_arm(struct sched *s, uint32_t id, clock_ms due)
 	e->stamp++;
 	if (due == NEVER)
 		return;
-	if (s->timers.count > 2 * s->count + 64)
+	if (s->timers.count == s->timers.room)
 		timers_sweep(&s->timers, is_current, s);
 	timers_push(&s->timers, (struct timer){ due, id, e->stamp });
 }

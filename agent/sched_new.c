@@ -36,6 +36,9 @@ static uint32_t new_entry(struct sched *s, const struct sched_plan *plan)
 	if (s->count == s->room) {
 		s->room = s->room < 16 ? 16 : s->room + s->room / 2;
 		s->entries = mem_grow(s->entries, s->room, sizeof(*e));
+		/* As many again may be stale. Nothing is left to be taken when
+		 * it runs. */
+		timers_reserve(&s->timers, 2 * s->room);
 	}
 	e = &s->entries[s->count];
 	memset(e, 0, sizeof(*e));
@@ -112,7 +115,6 @@ size_t sched_size(const struct sched *s)
 {
 	return sizeof(*s) + s->room * sizeof(*s->entries)
 		+ s->host_room * sizeof(*s->hosts)
-		+ s->timers.room * sizeof(*s->timers.heap) + s->names.bytes
-		+ s->names.room * sizeof(*s->names.names)
-		+ s->names.slots * sizeof(*s->names.table);
+		+ s->timers.room * sizeof(*s->timers.heap)
+		+ hosts_size(&s->names);
 }

@@ -5,7 +5,7 @@
 
 #include "agent/base/arena.h"
 
-/* Four children share a line of cache, and the tree is half as deep. */
+/* Four children lie side by side, and the tree is half as deep. */
 #define ARITY 4
 
 static void sift_up(struct timers *t, size_t at, struct timer timer)
@@ -45,12 +45,18 @@ static void sift_down(struct timers *t, size_t at, struct timer timer)
 	t->heap[at] = timer;
 }
 
+void timers_reserve(struct timers *t, size_t room)
+{
+	if (room <= t->room)
+		return;
+	t->room = room;
+	t->heap = mem_grow(t->heap, t->room, sizeof(*t->heap));
+}
+
 void timers_push(struct timers *t, struct timer timer)
 {
-	if (t->count == t->room) {
-		t->room = t->room < 64 ? 64 : t->room + t->room / 2;
-		t->heap = mem_grow(t->heap, t->room, sizeof(*t->heap));
-	}
+	if (t->count == t->room)
+		timers_reserve(t, t->room < 64 ? 64 : t->room + t->room / 2);
 	sift_up(t, t->count++, timer);
 }
 

@@ -25,6 +25,8 @@ struct timers {
 	size_t count, room;
 };
 
+/* Takes memory for so many timers, stale ones included. */
+void timers_reserve(struct timers *t, size_t room);
 void timers_push(struct timers *t, struct timer timer);
 /* The earliest, or NULL. */
 const struct timer *timers_first(const struct timers *t);
