@@ -63,6 +63,8 @@ struct options {
 	const char *cert_out;
 	const char *key_cache;
 	const char *cert_key;
+	const char *ocsp;
+	const char *client_ca;
 	const char *priority;
 	enum cert_fault cert_fault;
 

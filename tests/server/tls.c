@@ -11,6 +11,7 @@ struct tls_server {
 	gnutls_certificate_credentials_t cred;
 	gnutls_priority_t priority;
 	gnutls_datum_t ticket_key;	/* .data NULL: no tickets */
+	const char *client_ca;		/* NULL: clients need no certificate */
 };
 
 static bool
@@ -54,9 +55,25 @@ use_throw_away(struct tls_server *tls, const struct options *opt)
 	return ok;
 }
 
+/* Unlike GnuTLS's own function this does not care what the response says. */
+static int
+staple(gnutls_session_t s, void *path, gnutls_datum_t *response)
+{
+	(void)s;
+	return gnutls_load_file(path, response) < 0 ? GNUTLS_E_NO_CERTIFICATE_STATUS : 0;
+}
+
 static bool
 use_certificate(struct tls_server *tls, const struct options *opt)
 {
+	tls->client_ca = opt->client_ca;
+	if (opt->client_ca &&
+	    !good(gnutls_certificate_set_x509_trust_file(tls->cred, opt->client_ca,
+							 GNUTLS_X509_FMT_PEM), opt->client_ca))
+		return false;
+	if (opt->ocsp)
+		gnutls_certificate_set_ocsp_status_request_function(tls->cred, staple,
+								    (void *)(uintptr_t)opt->ocsp);
 	if (!opt->cert_key)
 		return use_throw_away(tls, opt);
 	return good(gnutls_certificate_set_x509_key_file(tls->cred, opt->cert_key, opt->cert_key,
@@ -103,6 +120,10 @@ tls_server_session(struct tls_server *tls)
 		flags |= GNUTLS_NO_TICKETS;
 	if (!good(gnutls_init(&s, flags), "session"))
 		return NULL;
+	if (tls->client_ca) {
+		gnutls_certificate_server_set_request(s, GNUTLS_CERT_REQUIRE);
+		gnutls_session_set_verify_cert(s, NULL, 0);
+	}
 	if (good(gnutls_priority_set(s, tls->priority), "priority") &&
 	    good(gnutls_credentials_set(s, GNUTLS_CRD_CERTIFICATE, tls->cred), "credentials") &&
 	    good(gnutls_alpn_set_protocols(s, &alpn, 1, 0), "ALPN") &&
