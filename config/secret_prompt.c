@@ -60,13 +60,13 @@ bool secret_from_prompt(const struct secret_source *source,
 	quiet.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
 	quiet.c_lflag |= ECHONL | ICANON;
 	quiet.c_cc[VEOL] = INTERRUPT;
+	/* What was typed before the question was not meant as an answer. */
+	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) < 0)
+		return err_sys(err, errno, "cannot use the terminal");
 	fprintf(stderr, "%s: %s for %s at %s: ", query->account, query->what,
 		log_escape(user, sizeof(user), query->user,
 			strlen(query->user)), query->host);
 	fflush(stderr);
-	/* What was typed before the question was not meant as an answer. */
-	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) < 0)
-		return err_sys(err, errno, "cannot use the terminal");
 	ok = read_line(secret, err);
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
 	if (!ok)
