@@ -98,3 +98,19 @@ void account_dir_close(struct account_dir *d)
 	if (d->dir >= 0)
 		close(d->dir);
 }
+
+bool account_dir_busy(const char *state, const char *account)
+{
+	char path[600];
+	bool busy;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s/lock", state, account);
+	/* Writable, or NFS would not lock it. */
+	fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	busy = !fsx_lock(fd, 0) && errno == EWOULDBLOCK;
+	close(fd);
+	return busy;
+}

@@ -22,4 +22,7 @@ bool account_dir_open(struct account_dir *d, const char *state,
 	const char *account, struct err *err) MUST_USE;
 void account_dir_close(struct account_dir *d);
 
+/* Does another process have the lock right now? */
+bool account_dir_busy(const char *state, const char *account);
+
 #endif

@@ -18,6 +18,7 @@ enum cmd_option {
 	CMD_ACCEPT_NEW_STATE = 4,	/* --accept-new-state */
 	CMD_JSON = 8,			/* --json */
 	CMD_METRICS = 16,		/* --metrics */
+	CMD_IF_OLDER = 32,		/* --if-older DURATION */
 	CMD_CONTROL = 256,		/* --control PATH */
 	/* No option: the command needs no configuration and gets none. */
 	CMD_NO_CONFIG = 512
@@ -31,6 +32,7 @@ struct cmd_env {
 	bool quiet;
 	unsigned int options;		/* enum cmd_option */
 	const char *control;		/* --control, or NULL */
+	const char *if_older;		/* --if-older, or NULL */
 };
 
 struct cmd {

@@ -272,7 +272,7 @@ static void signalled(void *arg, unsigned int signals)
 
 static void serve(struct daemon *d)
 {
-	const struct pass_options pass = { false, false };
+	const struct pass_options pass = { .baseline = false };
 	const struct parent_options options = {
 		daemon_roster(NULL, d->options->config, NULL), pass,
 		d->options->trace, STOP_MS,

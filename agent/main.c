@@ -19,7 +19,7 @@ static const struct cmd *const commands[] = {
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 struct options {
-	const char *config_file, *control;
+	const char *config_file, *control, *if_older;
 	bool verbose, quiet, trace, help;
 	unsigned int command;		/* enum cmd_option */
 };
@@ -90,6 +90,8 @@ static bool parse(int argc, char **argv, struct options *o, int *status_r)
 		{ "baseline", no_argument, NULL, OPT_COMMAND + CMD_BASELINE },
 		{ "accept-new-state", no_argument, NULL,
 			OPT_COMMAND + CMD_ACCEPT_NEW_STATE },
+		{ "if-older", required_argument, NULL,
+			OPT_COMMAND + CMD_IF_OLDER },
 		{ "json", no_argument, NULL, OPT_COMMAND + CMD_JSON },
 		{ "metrics", no_argument, NULL, OPT_COMMAND + CMD_METRICS },
 		{ NULL, 0, NULL, 0 },
@@ -122,6 +124,8 @@ static bool parse(int argc, char **argv, struct options *o, int *status_r)
 				o->command |= (unsigned int)c - OPT_COMMAND;
 				if (c == OPT_COMMAND + CMD_CONTROL)
 					o->control = optarg;
+				if (c == OPT_COMMAND + CMD_IF_OLDER)
+					o->if_older = optarg;
 				break;
 			}
 			fputs("postrider --help shows the options\n", stderr);
@@ -170,7 +174,8 @@ static int run_command(const struct cmd *cmd, const struct options *o,
 	int argc, char **argv)
 {
 	struct cmd_env env = { NULL, o->config_file, asked_level(o),
-		o->trace ? stderr : NULL, o->quiet, o->command, o->control };
+		o->trace ? stderr : NULL, o->quiet, o->command, o->control,
+		o->if_older };
 	struct arena *arena = arena_new();
 	struct err err = ERR_INIT;
 	int status;
@@ -187,7 +192,7 @@ static int run_command(const struct cmd *cmd, const struct options *o,
 
 int main(int argc, char **argv)
 {
-	struct options o = { NULL, NULL, false, false, false, false, 0 };
+	struct options o = { NULL, NULL, NULL, false, false, false, false, 0 };
 	const struct cmd *cmd;
 	int status = EX_USAGE;
 

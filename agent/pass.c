@@ -278,6 +278,8 @@ void pass_run(const struct pass_env *env, struct chan_report *report_r)
 	pass->headers = headers_new();
 	if (run(pass, &err) && judge(pass, &err))
 		err_clear(&err);
+	if (env->options.unattended && err.code == ERR_CODE_BUSY)
+		err_clear(&err);
 	chan_report_err(report_r, &err);
 	client_close(pass->client);
 	pass_remember(pass);

@@ -15,6 +15,9 @@
 struct pass_options {
 	bool baseline;			/* mark what is listed as seen */
 	bool accept_new_state;		/* go on with a missing or old ledger */
+	/* Nobody is there to be asked, and an account that another process
+	 * works on is left to it, which is no error. */
+	bool unattended;
 };
 
 struct pass_env {

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -123,6 +124,14 @@ static void own_signals(void)
 	sigaction(SIGCHLD, &dfl, NULL);
 }
 
+/* Without a terminal no program that we start can ask for anything: neither
+ * what prints a password nor a tunnel. */
+static void leave_terminal(void)
+{
+	setsid();
+	unsetenv("GPG_TTY");
+	setenv("SSH_ASKPASS_REQUIRE", "never", 1);
+}
 
 int worker_main(void *arg)
 {
@@ -140,6 +149,8 @@ int worker_main(void *arg)
 	session_lend(&start->session, false);
 	own_signals();
 	set_limits();
+	if (start->options.unattended)
+		leave_terminal();
 	log_account(start->session.account->name);
 	env.session.stop_fd = start->chan;
 	memset(&packet, 0, sizeof(packet));

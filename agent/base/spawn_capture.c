@@ -55,8 +55,8 @@ static void take_words(struct capture *c)
 
 	if (n == 0 || (n < 0 && errno != EINTR))
 		end_of(&c->fds[1]);
-	/* It may be a question. */
-	if (len != 0 && isatty(STDERR_FILENO)
+	/* It may be a question, if we are in the foreground. */
+	if (len != 0 && tcgetpgrp(STDERR_FILENO) == getpgrp()
 	    && write(STDERR_FILENO, buf, len) < 0)
 		errno = 0;
 	if (len > sizeof(c->words)) {

@@ -35,7 +35,7 @@ _postrider() {
 		compopt -o filenames 2>/dev/null
 	elif [[ $word == -* ]]; then
 		case $command in
-		fetch) own="--baseline --accept-new-state" ;;
+		fetch) own="--if-older --baseline --accept-new-state" ;;
 		check) own="--state" ;;
 		status) own="--json --metrics --control" ;;
 		daemon | poll | pause | resume | reload | stop) own="--control" ;;
