@@ -19,6 +19,7 @@ struct lane {
 	struct chunk *head, **tail;
 	uint64_t waiting;	/* bytes of memory in the queue */
 	uint64_t count;		/* bytes read */
+	uint64_t sent;		/* bytes written */
 	uint64_t free_at;	/* when the line can take the next byte */
 	uint64_t random;
 	bool blocked;
@@ -77,6 +78,18 @@ bool
 lane_is_over(const struct lane *l)
 {
 	return l->closed && !l->head;
+}
+
+uint64_t
+lane_read_bytes(const struct lane *l)
+{
+	return l->count;
+}
+
+uint64_t
+lane_written_bytes(const struct lane *l)
+{
+	return l->sent;
 }
 
 uint64_t
@@ -237,8 +250,10 @@ send_chunk(struct lane *l, struct chunk *c, int fd, bool *broken_r)
 	if (n < 0 && errno == EINTR)
 		return false;
 	*broken_r = n < 0 && errno != EAGAIN;
-	if (n > 0)
+	if (n > 0) {
 		c->at += (size_t)n;
+		l->sent += (size_t)n;
+	}
 	l->blocked = c->at < c->len;
 	return !l->blocked;
 }

@@ -69,6 +69,10 @@ bool lane_is_blocked(const struct lane *l);
 /* The sender is gone or has ended, and nothing waits any more. */
 bool lane_is_over(const struct lane *l);
 
+/* How much has come in, and gone out. */
+uint64_t lane_read_bytes(const struct lane *l);
+uint64_t lane_written_bytes(const struct lane *l);
+
 /* When lane_write has something to do next; UINT64_MAX: not foreseen. */
 uint64_t lane_due(const struct lane *l);
 

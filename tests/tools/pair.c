@@ -24,6 +24,8 @@ struct pair {
 	int fd[2];
 	struct lane *to[2];	/* to[DOWN] carries bytes to the client */
 	bool dead;
+	bool heard;		/* the client, since it was last sent something */
+	uint64_t bursts;
 };
 
 static void
@@ -133,10 +135,27 @@ drain(int fd)
 static void
 take(struct pair *p, int side, uint64_t now)
 {
+	uint64_t before = lane_read_bytes(p->to[!side]);
+
 	if (p->state != CLOSING)
 		lane_read(p->to[!side], p->fd[side], now);
 	else if (!drain(p->fd[side]))
 		close_fd(p, side, false);
+	if (side == DOWN && lane_read_bytes(p->to[UP]) != before && !p->heard) {
+		p->heard = true;
+		p->bursts++;
+	}
+}
+
+static void
+give(struct pair *p, int way, uint64_t now)
+{
+	uint64_t before = lane_written_bytes(p->to[way]);
+	enum lane_event event = lane_write(p->to[way], p->fd[way], now);
+
+	if (way == DOWN && lane_written_bytes(p->to[way]) != before)
+		p->heard = false;
+	handle(p, way, event, now);
 }
 
 void
@@ -152,7 +171,7 @@ pair_step(struct pair *p, const struct pollfd *r, uint64_t now)
 	}
 	for (int way = DOWN; way <= UP && !p->dead && p->state == OPEN; way++) {
 		if (!lane_is_blocked(p->to[way]) || r[way].revents)
-			handle(p, way, lane_write(p->to[way], p->fd[way], now), now);
+			give(p, way, now);
 	}
 	if (p->state == CLOSING && (p->when <= now || (p->fd[DOWN] < 0 && p->fd[UP] < 0)))
 		end_pair(p, false);
@@ -197,6 +216,13 @@ pair_prepare(const struct pair *p, struct pollfd *r)
 		r[side].revents = 0;
 	}
 	return next_time(p);
+}
+
+struct pair_report
+pair_report(const struct pair *p)
+{
+	return (struct pair_report){ lane_read_bytes(p->to[UP]), lane_read_bytes(p->to[DOWN]),
+				     p->bursts };
 }
 
 bool

@@ -36,6 +36,15 @@ uint64_t pair_prepare(const struct pair *p, struct pollfd *r);
 /* Do what the results in R, and the time, ask for. */
 void pair_step(struct pair *p, const struct pollfd *r, uint64_t now);
 
+/*
+ * What has passed: bytes from the client, bytes from the server, and how often
+ * the client spoke after it had been sent something, the first time included.
+ */
+struct pair_report {
+	uint64_t up, down, bursts;
+};
+struct pair_report pair_report(const struct pair *p);
+
 /* Both ways have ended; the sockets are closed. */
 bool pair_is_over(const struct pair *p);
 

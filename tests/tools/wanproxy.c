@@ -24,6 +24,7 @@ struct options {
 	size_t n_listen;
 	const char *to;
 	const char *port_file;
+	const char *report;
 	struct lane_config lane;
 	bool up;
 	bool handshake;
@@ -87,10 +88,23 @@ accept_all(struct proxy *x, int listener)
 }
 
 static void
+report(const struct proxy *x, const struct pair *p)
+{
+	struct pair_report r = pair_report(p);
+	FILE *file = x->opt->report ? fopen(x->opt->report, "a") : NULL;
+
+	if (!file)
+		return;
+	fprintf(file, "%" PRIu64 " %" PRIu64 " %" PRIu64 "\n", r.up, r.down, r.bursts);
+	fclose(file);
+}
+
+static void
 bury(struct proxy *x)
 {
 	for (size_t i = 0; i < x->n;) {
 		if (pair_is_over(x->pairs[i])) {
+			report(x, x->pairs[i]);
 			pair_free(x->pairs[i]);
 			x->pairs[i] = x->pairs[--x->n];
 		} else {
@@ -166,6 +180,9 @@ static const char help[] =
 	"                          connection opens after three one-way delays\n"
 	"  --rate BYTES            a second, in each direction [no limit]\n"
 	"  --buffer BYTES          that may wait in each direction [8388608]\n"
+	"  --report FILE           append a line a connection when it has ended: bytes\n"
+	"                          from the client, bytes from the server, and how often\n"
+	"                          the client spoke after it had been sent something\n"
 	"Faults, counted in bytes from the server to the client of each connection:\n"
 	"  --cut-after N           FIN in both directions\n"
 	"  --reset-after N         RST in both directions\n"
@@ -250,6 +267,8 @@ set(struct options *opt, const char *name, const char *value)
 		opt->to = value;
 	else if (strcmp(name, "--port-file") == 0)
 		opt->port_file = value;
+	else if (strcmp(name, "--report") == 0)
+		opt->report = value;
 	else if (strcmp(name, "--delay") == 0)
 		return milliseconds(value, &opt->lane.delay);
 	else if (strcmp(name, "--rate") == 0)
@@ -260,7 +279,7 @@ set(struct options *opt, const char *name, const char *value)
 		return number(value, &opt->only, NULL);
 	else
 		fprintf(stderr, "wanproxy: %s: unknown option; see --help\n", name);
-	return opt->to == value || opt->port_file == value;
+	return opt->to == value || opt->port_file == value || opt->report == value;
 }
 
 static bool

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run a program once and see what it cost."""
+
+import os
+import pwd
+import statistics
+import struct
+import subprocess
+import time
+from dataclasses import dataclass
+
+from harness import procs
+
+CLEAN = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "USER": "jane",
+         "LOGNAME": "jane", "SHELL": "/bin/sh"}
+
+
+@dataclass
+class Sample:
+    """The cost of one run. CPU is user and system time of all processes."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+    flushes: int = 0
+    peak: int = 0           # KiB, of the largest process
+    bursts: int = 0         # how often it spoke after it had been answered
+    wire: int = 0           # bytes, both ways
+    private: int = 0        # KiB, of the largest process but the first
+
+    def get(self, name):
+        """One figure by its name."""
+        return getattr(self, name)
+
+
+class Failed(Exception):
+    """A program did not do what is to be measured."""
+
+
+class Flushes:
+    """The preloaded counter of flushes."""
+
+    def __init__(self, library, path, delay_ms=0):
+        self.path = path
+        self.env = {"LD_PRELOAD": library, "BENCH_FLUSHES": path,
+                    "BENCH_FLUSH_US": str(int(delay_ms * 1000))}
+
+    def clear(self):
+        """Begin at zero."""
+        with open(self.path, "wb") as file:
+            file.write(bytes(8))
+        os.chmod(self.path, 0o666)
+
+    def count(self):
+        """How many since."""
+        with open(self.path, "rb") as file:
+            return struct.unpack("Q", file.read(8))[0]
+
+
+def _kib(pid, name, prefix):
+    """The sum of the lines of /proc/PID/NAME that begin with PREFIX."""
+    return sum(int(line.split()[1]) for line in procs.read(pid, name).splitlines()
+               if line.startswith(prefix))
+
+
+def _watch(process, sample):
+    """Look at the memory of all processes until the program ends."""
+    while process.poll() is None:
+        for pid in procs.descendants(process.pid):
+            sample.private = max(sample.private, _kib(pid, "smaps_rollup", b"Private_"))
+            sample.peak = max(sample.peak, _kib(pid, "status", b"VmHWM"))
+        sample.peak = max(sample.peak, _kib(process.pid, "status", b"VmHWM"))
+
+
+def output(home):
+    """The last that a run with this HOME printed."""
+    with open(home + "/output", errors="replace") as file:
+        return file.read()[-2000:]
+
+
+def run(argv, home, flushes=None, *, watch=False, user=None, accept=(0,)):
+    """Run ARGV to its end with HOME as its home; the Sample. Only with WATCH
+    there are figures of memory, and the others are spoiled."""
+    env = dict(CLEAN, HOME=home, **(flushes.env if flushes else {}))
+    if flushes:
+        flushes.clear()
+    sample = Sample()
+    with open(home + "/output", "wb") as out:
+        begin = time.monotonic()
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out,
+                                   stderr=subprocess.STDOUT, env=env, cwd=home,
+                                   user=user, group=user and pwd.getpwnam(user).pw_gid,
+                                   extra_groups=user and [])
+        if watch:
+            _watch(process, sample)
+            status = process.returncode
+        else:
+            _pid, status, usage = os.wait4(process.pid, 0)
+            process.returncode = status = os.waitstatus_to_exitcode(status)
+            sample.cpu = usage.ru_utime + usage.ru_stime
+        sample.wall = time.monotonic() - begin
+    if flushes:
+        sample.flushes = flushes.count()
+    if status not in accept:
+        raise Failed("%s: exit status %s\n%s" % (" ".join(argv), status, output(home).strip()))
+    return sample
+
+
+def median(samples):
+    """A Sample of the medians of SAMPLES."""
+    return Sample(**{name: statistics.median(s.get(name) for s in samples)
+                     for name in vars(samples[0])})
