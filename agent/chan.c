@@ -116,13 +116,18 @@ bool chan_recv(int chan, struct chan_packet *packet_r, int *fd_r,
 		/* Room for one descriptor and not, by padding, for two: the
 		 * kernel closes what does not fit. */
 		.msg_controllen = fd_r != NULL ? CMSG_LEN(sizeof(int)) : 0 };
-	ssize_t n;
+	bool reset = false;
+	ssize_t n = 0;
 	int fd;
 
-	do
+	/* A peer that ended without reading all of ours resets the connection
+	 * before what it sent is read; that is told once, the rest is there. */
+	do {
+		reset |= n < 0 && errno == ECONNRESET;
 		n = recvmsg(chan, &msg, MSG_CMSG_CLOEXEC
 			| (wait == CHAN_WAIT ? 0 : MSG_DONTWAIT));
-	while (n < 0 && errno == EINTR);
+	} while (n < 0 && (errno == EINTR
+		|| (errno == ECONNRESET && !reset)));
 	if (n < 0 && errno != ECONNRESET)
 		return err_sys(err, errno, "channel");
 	if (n <= 0)

@@ -250,6 +250,16 @@ static void test_gone(void)
 	tap_ok(!chan_recv(ends[0], &got, &fd, CHAN_WAIT, &err) && err.class == ERR_STOP,
 		"when the other end goes");
 	close(ends[0]);
+	open_pair();
+	tap_ok(chan_send(ends[0], &p, -1, CHAN_WAIT, &err), "another such packet");
+	p = packet(CHAN_REPORT);
+	tap_ok(chan_send(ends[1], &p, -1, CHAN_WAIT, &err), "crosses a last one");
+	close(ends[1]);
+	tap_ok(chan_recv(ends[0], &got, &fd, CHAN_DONT_WAIT, &err)
+		&& got.type == CHAN_REPORT, "which is not lost with it");
+	tap_ok(!chan_recv(ends[0], &got, &fd, CHAN_DONT_WAIT, &err)
+		&& err.class == ERR_STOP, "then the other end is gone");
+	close(ends[0]);
 }
 
 /* The parent waits for nobody. */
