@@ -38,7 +38,7 @@ struct chan_spawn {
 
 struct chan_exited {
 	uint32_t started;		/* 0: `output` says why not */
-	int32_t status;			/* wait status */
+	int32_t status;			/* wait status; not started: err_class */
 	char output[LIMIT_MDA_OUTPUT];	/* last words, printable */
 };
 

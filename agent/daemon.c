@@ -97,6 +97,13 @@ static uint64_t secret_stamp(const struct account *account)
 		+ (uint64_t)st.st_mtim.tv_nsec + (uint64_t)st.st_ino;
 }
 
+/* Before the pass: a secret that changes while it runs is a new one. */
+static void starting(void *arg, const struct roster *roster, uint32_t id)
+{
+	(void)arg;
+	roster->notes[id] = secret_stamp(roster->accounts[id]);
+}
+
 /* A new secret, or somebody's fetch that went well, ends a hold. */
 static bool changed(void *arg, const struct roster *roster, uint32_t id)
 {
@@ -175,10 +182,8 @@ static void ended(void *arg, const struct parent_slot *slot)
 	log_account(account->name);
 	log_result(r);
 	if (slot->id != ROSTER_NOBODY && r->class != ERR_NONE
-	    && r->class != ERR_STOP && !parent_stopping(d->parent)) {
+	    && r->class != ERR_STOP && !parent_stopping(d->parent))
 		log_next(roster, slot->id);
-		roster->notes[slot->id] = secret_stamp(account);
-	}
 	log_account(NULL);
 	if (r->code == ERR_CODE_DIED)
 		remember_death(slot->roster, account, r);
@@ -275,8 +280,9 @@ static void serve(struct daemon *d)
 	const struct pass_options pass = { .baseline = false };
 	const struct parent_options options = {
 		daemon_roster(NULL, d->options->config, NULL), pass,
-		d->options->trace, STOP_MS,
-		{ d, ended, changed, watch, react, next, daemon_foreign, signalled },
+		d->options->trace, STOP_MS, true,
+		{ d, starting, ended, changed, watch, react, next,
+			daemon_foreign, signalled },
 		NULL,
 	};
 

@@ -65,7 +65,7 @@ enum err_class fetch_run(const struct fetch_options *options)
 {
 	struct fetch fetch = { .worst = ERR_NONE };
 	struct parent_options parent = { NULL, options->pass, options->trace,
-		STOP_MS, { .arg = &fetch, .ended = ended, .next = next,
+		STOP_MS, false, { .arg = &fetch, .ended = ended, .next = next,
 		.react = react, .signalled = signalled }, NULL };
 	struct err err = ERR_INIT;
 

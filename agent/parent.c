@@ -16,6 +16,8 @@
 #define FOREVER_MS 3600000
 /* Between two looks at everything when the system cannot wait for us. */
 #define NAP_MS 50
+/* Before it tries again to start a worker. */
+#define BREATHER_MS 1000
 
 struct parent {
 	struct parent_options options;
@@ -28,6 +30,9 @@ struct parent {
 	int *foreign;			/* for workers; see struct worker_start */
 	bool stopping;
 	clock_ms stop_deadline;
+	clock_ms breather;		/* no worker is started before this; or 0 */
+	clock_ms next_word;		/* about that, in the log */
+	bool blind;			/* it was told that poll(2) fails */
 };
 
 /* Reading the store takes longer than a pass that needs none of it. */
@@ -64,9 +69,9 @@ static void make_room(struct parent *p)
 		wanted = p->roster->count;
 	/* Those of accounts that are gone do not count for the scheduler. */
 	wanted += p->running;
-	if (wanted <= p->capacity)
+	if (wanted <= p->capacity && p->fds != NULL)
 		return;
-	p->slots = mem_grow(p->slots, wanted, sizeof(*p->slots));
+	p->slots = mem_grow(p->slots, wanted + 1, sizeof(*p->slots));
 	memset(p->slots + p->capacity, 0,
 		(wanted - p->capacity) * sizeof(*p->slots));
 	p->capacity = wanted;
@@ -129,6 +134,20 @@ static void ended(struct parent *p, struct parent_slot *slot)
 	roster_drop(slot->roster);
 }
 
+/* It is not the account's fault. */
+static void postpone(struct parent *p, struct parent_slot *slot,
+	const struct err *err)
+{
+	sched_event(p->roster->sched, slot->id, SCHED_POLL, clock_now());
+	sched_event(p->roster->sched, slot->id, SCHED_MISSED, clock_now());
+	roster_drop(slot->roster);
+	p->breather = clock_after(BREATHER_MS);
+	if (clock_left(p->next_word) != 0)
+		return;
+	log_warn("%s; the accounts wait until it is possible", err->text);
+	p->next_word = clock_after(60 * BREATHER_MS);
+}
+
 static void start(struct parent *p, uint32_t id)
 {
 	const struct session_options session = { p->roster->config, NULL,
@@ -142,10 +161,16 @@ static void start(struct parent *p, uint32_t id)
 	proc_init(&slot->proc, p->roster->accounts[id]);
 	slot->roster = roster_use(p->roster);
 	slot->id = id;
+	if (p->options.owner.starting != NULL)
+		p->options.owner.starting(p->options.owner.arg, p->roster, id);
 	collect_foreign(p);
 	if (proc_start(&slot->proc, &session, &p->options.pass, p->foreign,
 		&err)) {
 		p->running++;
+		return;
+	}
+	if (p->options.patient) {
+		postpone(p, slot, &err);
 		return;
 	}
 	slot->proc.state = PROC_DONE;
@@ -162,7 +187,9 @@ void parent_start(struct parent *p)
 	if (p->stopping)
 		return;
 	sched_advance(p->roster->sched, clock_now());
-	while (p->running < p->capacity
+	if (p->breather != 0 && clock_left(p->breather) == 0)
+		p->breather = 0;
+	while (p->breather == 0 && p->running < p->capacity
 	       && sched_take(p->roster->sched, &id, &held)) {
 		if (held && owner->changed != NULL
 		    && !owner->changed(owner->arg, p->roster, id))
@@ -234,6 +261,8 @@ static int timeout(const struct parent *p)
 		next = clock_min(next, p->stop_deadline);
 	else
 		next = clock_min(next, sched_next(p->roster->sched));
+	if (p->breather != 0)
+		next = clock_min(next, p->breather);
 	for (i = 0; i < p->running; i++)
 		next = proc_next(&p->slots[i]->proc, next);
 	return clock_left(next);
@@ -249,6 +278,7 @@ static void watch(struct pollfd *p, int fd)
 static size_t fill_fds(struct parent *p)
 {
 	const struct parent_owner *owner = &p->options.owner;
+	struct parent_slot *slot;
 	size_t i, n = 1;
 
 	watch(&p->fds[0], signals_fd());
@@ -256,8 +286,12 @@ static size_t fill_fds(struct parent *p)
 		: owner->watch(owner->arg, p->fds + 1);
 	n += p->guests;
 	for (i = 0; i < p->running; i++) {
-		watch(&p->fds[n++], p->slots[i]->proc.chan);
-		watch(&p->fds[n++], p->slots[i]->proc.mda.output);
+		slot = p->slots[i];
+		watch(&p->fds[n++], slot->proc.chan);
+		/* The system counts what need not be watched, too. */
+		slot->output_watched = slot->proc.mda.output >= 0;
+		if (slot->output_watched)
+			watch(&p->fds[n++], slot->proc.mda.output);
 	}
 	return n;
 }
@@ -270,12 +304,17 @@ static void wait_for_events(struct parent *p)
 	int ready = poll(p->fds, n, timeout(p));
 	short all = POLLIN;
 
-	if (ready >= 0)
+	if (ready >= 0) {
+		p->blind = false;
 		return;
+	}
 	if (errno == EINTR) {
 		all = 0;
 	} else {
-		log_error("poll: %s", strerror(errno));
+		if (!p->blind)
+			log_error("poll: %s; looking at everything %d times a second",
+				strerror(errno), 1000 / NAP_MS);
+		p->blind = true;
 		clock_sleep(NAP_MS);
 	}
 	for (i = 0; i < n; i++)
@@ -284,15 +323,18 @@ static void wait_for_events(struct parent *p)
 
 static void read_slots(struct parent *p)
 {
-	const struct pollfd *fds = p->fds + 1 + p->guests;
+	const struct pollfd *fd = p->fds + 1 + p->guests;
+	struct parent_slot *slot;
 	struct proc *proc;
 	size_t i;
 
 	for (i = 0; i < p->running; i++) {
-		proc = &p->slots[i]->proc;
-		if (fds[2 * i].revents != 0 && proc->chan >= 0)
+		slot = p->slots[i];
+		proc = &slot->proc;
+		if (fd++->revents != 0 && proc->chan >= 0)
 			proc_read_channel(proc);
-		if (fds[2 * i + 1].revents != 0 && proc->mda.output >= 0)
+		if (slot->output_watched && fd++->revents != 0
+		    && proc->mda.output >= 0)
 			mda_read(&proc->mda);
 		proc_tick(proc);
 	}

@@ -20,11 +20,14 @@ struct parent_slot {
 	struct proc proc;
 	struct roster *roster;		/* which its account belongs to */
 	uint32_t id;			/* in the present roster, or ROSTER_NOBODY */
+	bool output_watched;		/* its program's output is waited for */
 };
 
 /* What the loop leaves to its owner. */
 struct parent_owner {
 	void *arg;
+	/* A pass is about to start; NULL: nobody wants to know. */
+	void (*starting)(void *arg, const struct roster *roster, uint32_t id);
 	/* A pass has ended, or could not be started. */
 	void (*ended)(void *arg, const struct parent_slot *slot);
 	/* A held account's turn: has anything changed, so that it is worth
@@ -52,6 +55,9 @@ struct parent_options {
 	struct pass_options pass;
 	FILE *trace;			/* the dialogue, or NULL */
 	int stop_ms;			/* a worker has so long to end */
+	/* A worker that cannot be started, for want of processes or
+	 * descriptors, keeps its turn; else its account has failed. */
+	bool patient;
 	struct parent_owner owner;
 	struct session_prompts *prompts;	/* what a person was asked, or NULL */
 };

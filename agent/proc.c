@@ -134,7 +134,7 @@ static void take_spawn(struct proc *proc, const struct chan_spawn *spawn,
 	    || proc->mda.pid != 0)
 		disown(proc, "it asked for a program it may not have");
 	else if (!start_mda(proc, spawn, fd, &err))
-		answer(proc, false, 0, err.text, strlen(err.text));
+		answer(proc, false, (int)err.class, err.text, strlen(err.text));
 }
 
 static void take_packet(struct proc *proc, const struct chan_packet *packet,

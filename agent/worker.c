@@ -87,7 +87,8 @@ static bool spawn(void *arg, const char *epoch, struct item *item,
 	if (!ask_parent(arg, epoch, item, attempt, &packet, err))
 		return false;
 	if (!packet.exited.started)
-		return err_set(err, ERR_CONFIG, "%s", packet.exited.output);
+		return err_set(err, packet.exited.status == ERR_CONFIG
+			? ERR_CONFIG : ERR_RETRY, "%s", packet.exited.output);
 	*status_r = packet.exited.status;
 	snprintf(output, cap, "%s", packet.exited.output);
 	return true;

@@ -157,7 +157,8 @@ static bool writable(clock_ms deadline)
 		n = poll(&p, 1, wait);
 	} while (n < 0 && errno == EINTR);
 	sink.stuck = n == 0;
-	return n > 0 && (p.revents & POLLOUT) != 0;
+	/* One that fails says nothing, and the line may tell of it. */
+	return n < 0 || (p.revents & POLLOUT) != 0;
 }
 
 /* Like write(2), for all that can be written. */

@@ -102,10 +102,9 @@ class Agent:
         except FileNotFoundError:
             return ""
 
-    def start(self, *args, stdin=subprocess.DEVNULL):
+    def start(self, *args, stdin=subprocess.DEVNULL, streams=("out", "err")):
         """Start postrider with ARGS in a process group of its own."""
-        out = open(self.path("out"), "wb")
-        err = open(self.path("err"), "wb")
+        out, err = (open(self.path(name), "wb") for name in streams)
         with out, err:
             return subprocess.Popen(
                 [*self.prefix, self.program, "-c", self.config, *args], stdin=stdin, stdout=out,

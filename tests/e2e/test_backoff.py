@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the server answers decides when the daemon comes back. No account is
+locked by hammering at it, and none is given up for a passing fault."""
+
+import os
+
+from harness import agent, popd, procs, tap
+from harness.daemon import PATIENCE, accounts, polling, polls, running, wait_polls
+from harness.scene import MESSAGES, world
+
+LONG = 100          # seconds; an interval that no test waits for
+
+
+def pass_ended(daemon, server, tries, user="jane"):
+    """Wait until the TRIESth login was answered and what follows is decided."""
+    procs.wait_until(lambda: server.count("PASS") >= tries, PATIENCE, "try %d" % tries)
+    daemon.wait_state(user, "waiting", "held", "paused")
+
+
+def due_in(daemon, seconds, what):
+    """The next poll must come in SECONDS, as it was a moment ago."""
+    left = daemon.due("jane")
+    tap.check(seconds - PATIENCE < left <= seconds + 1, "%s: polled again in %d s, not %d"
+              % (what, left, seconds), daemon.log())
+
+
+@tap.case("[AUTH] stops the account at once, and it stays stopped; poll tries again")
+def auth(_env):
+    with polling(users=2, interval="1s", password="wrong") as (daemon, server):
+        good, bad = server.users
+        tree = accounts(daemon.one, server, interval="1s")
+        tree[bad].update(password="wrong")
+        daemon.one.configure(tree)
+        daemon.one.expect(0, "reload")
+        daemon.wait_state(bad, "held")
+        before, tries = polls(server, good), wrong(server, bad)
+        wait_polls(server, before + 3, good)
+        tap.equal((daemon.state(bad), wrong(server, bad)), ("held", tries), "after 3 intervals")
+        tap.check(daemon.said("%s: not tried again until" % bad), "not told")
+        daemon.one.expect(0, "poll", bad)
+        procs.wait_until(lambda: wrong(server, bad) == tries + 1, PATIENCE, "another try")
+        daemon.wait_state(bad, "held")
+
+
+def wrong(server, user):
+    """How many logins of USER were refused."""
+    tries = server.commands().count("USER " + user)
+    return tries - polls(server, user)
+
+
+@tap.case("a held account is tried when the file of its password changes, and only then")
+def secret(_env):
+    with popd.Popd(MESSAGES, tls="none") as server:
+        one = agent.Agent()
+        write_secret(one, "wrong")
+        password = {"file": one.path("password")}
+        one.configure(accounts(one, server, interval="1s", password=password))
+        with running(one) as daemon:
+            for tries, text in ((1, "still wrong"), (2, "secret")):
+                pass_ended(daemon, server, tries)
+                daemon.wait_state("jane", "held")
+                due = daemon.status()["jane"][1]
+                procs.wait_until(lambda due=due: daemon.status()["jane"][1] > due, PATIENCE,
+                                 "another look at it")
+                tap.equal(server.count("PASS"), tries, "logins before the change")
+                write_secret(one, text)
+            wait_polls(server, 2)
+
+
+def write_secret(one, text):
+    """Replace the file of the password, as an editor does."""
+    with open(one.path("password.new"), "w") as file:
+        file.write(text + "\n")
+    os.chmod(one.path("password.new"), 0o600)
+    os.rename(one.path("password.new"), one.path("password"))
+
+
+@tap.case("a password file that changes during the login that it fails in counts, too")
+def secret_meanwhile(_env):
+    with popd.Popd(MESSAGES, "--do", "on PASS #1 delay 1500", tls="none") as server:
+        one = agent.Agent()
+        write_secret(one, "wrong")
+        password = {"file": one.path("password")}
+        one.configure(accounts(one, server, interval="1s", password=password))
+        with running(one) as daemon:
+            procs.wait_until(lambda: server.count("PASS"), PATIENCE, "PASS")
+            write_secret(one, "secret")
+            daemon.wait_said("not tried again until")
+            wait_polls(server, 1)
+
+
+@tap.case("a refusal without a reason, never having worked, stops the account")
+def refused(_env):
+    with polling('on PASS err "no"', interval=LONG, options=("--without", "resp-codes")
+                 ) as (daemon, server):
+        pass_ended(daemon, server, 1)
+        tap.equal(daemon.state("jane"), "held", "its state")
+
+
+@tap.case("after it has worked, three refusals without a reason are forgiven")
+def forgiven(_env):
+    with polling('on PASS #2+ err "no"', interval=LONG) as (daemon, server):
+        pass_ended(daemon, server, 1)
+        for tries in range(2, 6):
+            daemon.one.expect(0, "poll")
+            pass_ended(daemon, server, tries)
+            tap.equal(daemon.state("jane"), "held" if tries == 5 else "waiting",
+                      "its state after %d refusals" % (tries - 1))
+
+
+@tap.case("it has worked: also when that was another daemon, or fetch")
+def forgiven_later(_env):
+    with polling('on PASS #2+ err "no"', interval=LONG) as (daemon, server):
+        pass_ended(daemon, server, 1)
+        daemon.stop()
+        daemon.start()
+        daemon.one.expect(0, "poll")
+        pass_ended(daemon, server, 2)
+        tap.equal(daemon.state("jane"), "waiting", "its state")
+
+
+@tap.case("[IN-USE], [SYS/TEMP] and lost connections: each time twice as long, and back")
+def backoff(_env):
+    def play(action):
+        with polling("on PASS #1 " + action, "on PASS #2 " + action, "on PASS #3 " + action,
+                     interval=LONG) as (daemon, server):
+            for tries, factor in ((1, 1), (2, 2), (3, 4), (4, 1)):
+                pass_ended(daemon, server, tries)
+                tap.equal(daemon.state("jane"), "waiting", "its state")
+                due_in(daemon, factor * LONG, "try %d" % tries)
+                daemon.one.expect(0, "poll")
+            pass_ended(daemon, server, 5)
+    tap.each(('err "[IN-USE] busy"', 'err "[SYS/TEMP] soon"', "close", 'reply "what?\\r\\n"'),
+             play)
+
+
+@tap.case("[SYS/PERM] is reported, with the server's words, and backs off")
+def sys_perm(_env):
+    with polling('on PASS err "[SYS/PERM] broken"', interval=LONG) as (daemon, server):
+        pass_ended(daemon, server, 1)
+        daemon.wait_said(r"\[SYS/PERM\] broken")
+        tap.check(daemon.said("whoever runs it must act"), "not told", daemon.log())
+
+
+@tap.case("the capability LOGIN-DELAY sets the interval; a pass that fails does not unset it")
+def login_delay(_env):
+    with polling("on PASS #2 close", "on GREETING #3 close", interval=LONG,
+                 options=("--capa-extra", "LOGIN-DELAY 300")) as (daemon, server):
+        pass_ended(daemon, server, 1)
+        due_in(daemon, 300, "after the first pass")
+        daemon.one.expect(0, "poll")
+        pass_ended(daemon, server, 2)
+        due_in(daemon, 300, "after a failure")
+        daemon.one.expect(0, "poll")
+        procs.wait_until(lambda: daemon.said("ERROR|error|the server") >= 2, PATIENCE, "two")
+        daemon.wait_state("jane", "waiting")
+        due_in(daemon, 600, "after two")
+
+
+@tap.case("[LOGIN-DELAY] from a server that names no delay: a longer pause each time")
+def told_to_wait(_env):
+    with polling('on PASS #2 err "[LOGIN-DELAY] too soon"', 'on PASS #3 err "[LOGIN-DELAY] no"',
+                 interval=LONG) as (daemon, server):
+        pass_ended(daemon, server, 1)
+        for tries, factor in ((2, 2), (3, 4), (4, 1)):
+            daemon.one.expect(0, "poll")
+            pass_ended(daemon, server, tries)
+            due_in(daemon, factor * LONG, "try %d" % tries)
+
+
+@tap.case("EXPIRE shorter than keep is reported, once")
+def expire(_env):
+    with polling(interval="1s", keep="14d", options=("--capa-extra", "EXPIRE 3")
+                 ) as (daemon, server):
+        wait_polls(server, 3)
+        tap.equal(daemon.said("EXPIRE"), 1, "warnings")
+
+
+@tap.case("an account that fails is tried again by itself, and works when the server does")
+def recovers(_env):
+    with polling('on PASS #1 err "[SYS/TEMP] soon"', 'on PASS #2 err "[IN-USE] busy"',
+                 interval="1s", messages=MESSAGES) as (_daemon, server):
+        wait_polls(server, 2)
+        tap.equal(server.count("PASS") - polls(server), 2, "refusals")
+
+
+if __name__ == "__main__":
+    tap.main(world)
