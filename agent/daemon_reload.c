@@ -157,5 +157,6 @@ bool daemon_reload(struct daemon *d, FILE *out)
 	parent_replace(d->parent, new);
 	tell_changes(d, old, new, out);
 	roster_drop(old);
+	mem_trim();
 	return true;
 }

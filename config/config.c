@@ -86,7 +86,7 @@ static void read_account(struct loader *l, struct file *file,
 	struct yaml_node *node, struct account *account)
 {
 	*account = l->fresh;
-	account->name = node->key;
+	account->name = arena_strdup(l->d.arena, node->key);
 	if (node->bad || !check_name(l->d.mistakes, node))
 		return;
 	decode_map(&l->d, node, account_fields, account);
@@ -122,7 +122,7 @@ static void read_accounts(struct loader *l)
 	size_t i, n = 0, count = count_accounts(l);
 	struct file *file;
 
-	nodes = arena_array(l->d.arena, count + 1, sizeof(*nodes));
+	nodes = arena_array(l->d.tree, count + 1, sizeof(*nodes));
 	l->top.config.accounts = arena_array(l->d.arena, count + 1,
 		sizeof(*l->top.config.accounts));
 	l->top.config.count = count;
@@ -200,35 +200,47 @@ static bool finish(struct loader *l, config_report *report, void *arg,
 	return true;
 }
 
+/* A tree is several times as large as what it says. */
+static void begin(struct loader *l, struct arena *arena)
+{
+	memset(l, 0, sizeof(*l));
+	l->d.arena = arena;
+	l->d.tree = arena_new();
+	l->d.mistakes = mistakes_new(l->d.tree);
+}
+
+static bool end(struct loader *l, bool ok)
+{
+	files_free(&l->files);
+	arena_free(l->d.tree);
+	return ok;
+}
+
 bool config_load(const char *path, struct arena *arena,
 	config_report *report, void *arg, const struct config **config_r,
 	struct err *err)
 {
-	struct loader l = { .d = { arena, mistakes_new(arena) } };
-	bool ok;
+	struct loader l;
 
 	if (path == NULL && !path_find_config(arena, &path, err))
 		return false;
+	begin(&l, arena);
 	if (!files_load(&l.files, &l.d, path, err))
-		return false;
+		return end(&l, false);
 	read_all(&l);
-	ok = finish(&l, report, arg, config_r, err);
-	files_free(&l.files);
-	return ok;
+	return end(&l, finish(&l, report, arg, config_r, err));
 }
 
 bool config_parse(const char *name, const char *data, size_t len,
 	struct arena *arena, config_report *report, void *arg,
 	const struct config **config_r, struct err *err)
 {
-	struct loader l = { .d = { arena, mistakes_new(arena) } };
-	bool ok;
+	struct loader l;
 
+	begin(&l, arena);
 	files_parse(&l.files, &l.d, name, data, len);
 	read_all(&l);
-	ok = finish(&l, report, arg, config_r, err);
-	files_free(&l.files);
-	return ok;
+	return end(&l, finish(&l, report, arg, config_r, err));
 }
 
 const struct account *config_account(const struct config *config,

@@ -15,6 +15,7 @@
 
 struct decoder {
 	struct arena *arena;		/* what is read lives here */
+	struct arena *tree;		/* until all is read */
 	struct mistakes *mistakes;
 };
 

@@ -39,8 +39,8 @@ static void parse(struct file *file, struct decoder *d, const char *data,
 {
 	struct place in = { d->mistakes, file->path };
 
-	file->broken = !yaml_parse(file->path, data, len, d->arena,
-		on_mistake, &in, &file->root);
+	file->broken = !yaml_parse(file->path, data, len, d->tree,
+		d->arena, on_mistake, &in, &file->root);
 }
 
 static bool load(struct files *files, struct decoder *d, const char *path,

@@ -13,7 +13,7 @@ struct builder {
 	yaml_parser_t parser;
 	const char *file, *data;
 	size_t len;
-	struct arena *arena;
+	struct arena *tree, *texts;
 	yaml_report *report;
 	void *arg;
 	struct yaml_node *root;
@@ -53,7 +53,7 @@ static void put_key(struct builder *b, struct yaml_node *node)
 static struct yaml_node *add(struct builder *b, enum yaml_kind kind,
 	const yaml_event_t *event)
 {
-	struct yaml_node *node = arena_alloc(b->arena, sizeof(*node));
+	struct yaml_node *node = arena_alloc(b->tree, sizeof(*node));
 
 	node->kind = kind;
 	node->file = b->file;
@@ -110,7 +110,7 @@ static bool take_key(struct builder *b, const yaml_event_t *event)
 	    || has_nul(event))
 		return refuse(b, b->open, event->start_mark,
 			"a key must be plain text");
-	b->key = arena_strndup(b->arena,
+	b->key = arena_strndup(b->tree,
 		(const char *)event->data.scalar.value,
 		event->data.scalar.length);
 	b->key_mark = event->start_mark;
@@ -133,7 +133,7 @@ static bool take_scalar(struct builder *b, const yaml_event_t *event)
 	node->text = "";
 	if (node->bad)
 		return true;
-	node->text = arena_strndup(b->arena,
+	node->text = arena_strndup(b->texts,
 		(const char *)event->data.scalar.value,
 		event->data.scalar.length);
 	node->len = event->data.scalar.length;
@@ -339,11 +339,11 @@ static bool build(struct builder *b)
 }
 
 bool yaml_parse(const char *file, const char *data, size_t len,
-	struct arena *arena, yaml_report *report, void *arg,
+	struct arena *tree, struct arena *texts, yaml_report *report, void *arg,
 	struct yaml_node **root_r)
 {
 	struct builder b = { .file = file, .data = data, .len = len,
-		.arena = arena, .report = report, .arg = arg };
+		.tree = tree, .texts = texts, .report = report, .arg = arg };
 	yaml_mark_t start = { 0, 0, 0 };
 	bool ok;
 

@@ -37,11 +37,12 @@ typedef void yaml_report(void *arg, const struct yaml_node *node,
 	unsigned line, unsigned column, const char *words);
 
 /* Reads one document; `file` is a name for marks and must outlive the tree,
- * which lives in `arena`. *root_r is NULL when the document is empty.
+ * which lives in `tree`, but for the text of its nodes, which lives in `texts`
+ * and may be kept. *root_r is NULL when the document is empty.
  * False when there is no tree to go on with; reported as well. A tree with
  * mistakes in single nodes (those are `bad`) is true. */
 bool yaml_parse(const char *file, const char *data, size_t len,
-	struct arena *arena, yaml_report *report, void *arg,
+	struct arena *tree, struct arena *texts, yaml_report *report, void *arg,
 	struct yaml_node **root_r) MUST_USE;
 
 /* The entry of a map with that key, or NULL. */

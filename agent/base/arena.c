@@ -9,6 +9,9 @@
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 /* Two pages; larger requests get a chunk of their own. */
 #define CHUNK 8192
@@ -51,6 +54,13 @@ void *mem_grow(void *old, size_t count, size_t size)
 	if (p == NULL)
 		mem_exhausted();
 	return p;
+}
+
+void mem_trim(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
 }
 
 struct arena *arena_new(void)

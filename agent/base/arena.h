@@ -31,6 +31,10 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 /* Says so and ends the process; for libraries that report it. */
 _Noreturn void mem_exhausted(void);
 
+/* Gives back to the system what was freed, where it can. For a process that
+ * lives long, after something large. */
+void mem_trim(void);
+
 /* For the few growing tables that live as long as the process: realloc that
  * never returns NULL. */
 void *mem_grow(void *old, size_t count, size_t size);
