@@ -108,8 +108,8 @@ static bool probe(const struct session_options *options, struct err *err)
 
 static int run(const struct cmd_env *env, int argc, char **argv)
 {
-	struct session_options options = { env->config, NULL, NULL, -1,
-		env->trace, NULL, true };
+	struct session_options options = { .config = env->config,
+		.stop_fd = -1, .trace = env->trace, .may_ask = true };
 	struct tls_trust *trust;
 	struct err err = ERR_INIT;
 	bool ok;

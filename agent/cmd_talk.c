@@ -122,8 +122,8 @@ static bool talk_arguments(struct talk *talk, int argc, char **argv,
 
 static int run(const struct cmd_env *env, int argc, char **argv)
 {
-	struct session_options options = { env->config, NULL, NULL, -1,
-		stdout, NULL, true };
+	struct session_options options = { .config = env->config,
+		.stop_fd = -1, .trace = stdout, .may_ask = true };
 	struct talk talk = { NULL, false };
 	struct tls_trust *trust;
 	struct err err = ERR_INIT;

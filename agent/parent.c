@@ -43,7 +43,8 @@ static bool needs_system_trust(const struct roster *roster)
 
 	for (i = 0; i < roster->count; i++) {
 		a = roster->accounts[i];
-		if (a->tls != TLS_NONE && a->ca_file == NULL && a->pin == NULL)
+		if (a->tls != TLS_NONE && a->ca_file == NULL
+		    && a->client_cert == NULL && a->trust != TRUST_PIN)
 			return true;
 	}
 	return false;
@@ -150,8 +151,9 @@ static void postpone(struct parent *p, struct parent_slot *slot,
 
 static void start(struct parent *p, uint32_t id)
 {
-	const struct session_options session = { p->roster->config, NULL,
-		p->trust, -1, p->options.trace, p->options.prompts, false };
+	const struct session_options session = { .config = p->roster->config,
+		.trust = p->trust, .stop_fd = -1, .trace = p->options.trace,
+		.prompts = p->options.prompts };
 	struct err err = ERR_INIT;
 	struct parent_slot *slot;
 

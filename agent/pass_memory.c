@@ -48,7 +48,10 @@ static void judge_expiry(struct pass *pass, const struct capa *capa)
 void pass_learn_server(struct pass *pass)
 {
 	const struct capa *capa = client_capa(pass->client);
+	const struct tls *tls = client_tls(pass->client);
 
+	if (tls != NULL)
+		pass->report->cert_expiry = tls_expiry(tls);
 	pass->report->login_delay = capa_login_delay(capa);
 	judge_expiry(pass, capa);
 }

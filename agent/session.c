@@ -33,7 +33,8 @@ struct client *session_connect(const struct session_options *options,
 {
 	const struct client_options client = { options->account,
 		options->trust, options->config->secret_env, options->stop_fd,
-		options->trace != NULL ? session_trace : NULL, options->trace };
+		options->trace != NULL ? session_trace : NULL, options->trace,
+		options->ticket, options->ticket_len };
 
 	return client_open(&client, err);
 }

@@ -21,6 +21,8 @@ struct session_options {
 	FILE *trace;			/* where the dialogue is shown, or NULL */
 	struct session_prompts *prompts;	/* answers, or NULL */
 	bool may_ask;			/* a person can be asked right now */
+	const void *ticket;		/* see tls_ticket(); or NULL */
+	size_t ticket_len;
 };
 
 /* Connects and secures, but does not log in. */

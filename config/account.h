@@ -14,6 +14,10 @@
 
 enum tls_mode { TLS_IMPLICIT, TLS_STARTTLS, TLS_NONE };
 
+/* What tells that it is the right server: certificates up to a trusted one,
+ * the pinned key, or both. After loading never TRUST_AUTO. */
+enum trust_kind { TRUST_AUTO, TRUST_CHAIN, TRUST_PIN, TRUST_BOTH };
+
 enum keep_kind { KEEP_ALWAYS, KEEP_NEVER, KEEP_FOR };
 
 struct keep {
@@ -71,6 +75,9 @@ struct account {
 	const char *tls_name;		/* name in the certificate; default host */
 	const char *ca_file;		/* NULL: the system's trust store */
 	const char *const *pin;		/* "sha256:BASE64" of the public key, or NULL */
+	enum trust_kind trust;
+	/* Files or pkcs11: URIs, both or none. */
+	const char *client_cert, *client_key;
 	const char *priority;		/* GnuTLS priority string, or NULL */
 	bool accept_plaintext;		/* required with tls: none */
 	/* The way to the server, where it is not a direct connection. */

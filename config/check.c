@@ -6,6 +6,7 @@
 
 #include "agent/base/limits.h"
 #include "config/chars.h"
+#include "config/path.h"
 #include "config/source.h"
 
 struct judged {
@@ -116,6 +117,31 @@ static void port(const struct judged *j)
 			"port 110 begins without TLS: use tls: starttls, or port 995 with tls: implicit");
 }
 
+static void trust(const struct judged *j)
+{
+	struct yaml_node *node = given(j, "trust");
+
+	if (node == NULL || !sound(j, "trust") || !sound(j, "pin"))
+		return;
+	if (j->account->trust == TRUST_CHAIN && j->account->pin != NULL)
+		mistake_value(j->m, blamed(j, "trust", "pin"),
+			"trust: chain looks at no pin; use trust: both");
+	if (j->account->trust > TRUST_CHAIN && j->account->pin == NULL)
+		mistake_value(j->m, node, "trust: %s needs a pin",
+			trust_names[j->account->trust]);
+}
+
+static void client_key(const struct judged *j)
+{
+	if (given(j, "client_key") != NULL && given(j, "client_cert") == NULL)
+		mistake_key(j->m, given(j, "client_key"),
+			"client_key needs client_cert");
+	if (given(j, "client_cert") != NULL && sound(j, "client_cert")
+	    && sound(j, "tls") && j->account->tls == TLS_NONE)
+		mistake_key(j->m, blamed(j, "client_cert", "tls"),
+			"a client_cert is shown in TLS only, not with tls: none");
+}
+
 /* There is one way to a server. */
 static void ways(const struct judged *j)
 {
@@ -147,6 +173,8 @@ void check_account(struct mistakes *m, const struct account *account,
 	compress(&j);
 	plaintext(&j);
 	port(&j);
+	trust(&j);
+	client_key(&j);
 	ways(&j);
 }
 
@@ -270,4 +298,26 @@ void check_proxy(struct decoder *d, struct yaml_node *map,
 
 	if (node != NULL && !node->bad && account->proxy.password != NULL)
 		private_here(d, node, st, told);
+}
+
+void check_client_key(struct decoder *d, struct yaml_node *map,
+	const struct account *account, const struct stat *st, bool *told)
+{
+	const char *path = account->client_key;
+	struct yaml_node *node = yaml_find(map, "client_key");
+	struct stat key;
+
+	if (node == NULL) {
+		path = account->client_cert;
+		node = yaml_find(map, "client_cert");
+	}
+	if (node == NULL || node->bad || !account->enabled)
+		return;
+	if (strstr(path, "pin-value=") != NULL)
+		private_here(d, node, st, told);
+	if (path[0] == '/' && stat(path, &key) == 0
+	    && (key.st_mode & 077) != 0)
+		mistake_value(d->mistakes, node,
+			"others can read or change %s, which holds a key; run: chmod 600 %s",
+			path, path_quote(d->arena, path));
 }

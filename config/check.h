@@ -39,4 +39,9 @@ void check_secrets(struct decoder *d, struct yaml_node *map,
 void check_proxy(struct decoder *d, struct yaml_node *map,
 	const struct account *account, const struct stat *st, bool *told);
 
+/* A file with the key of a client certificate must be private; one without a
+ * key of its own holds it too. So must this file if it has a token's PIN. */
+void check_client_key(struct decoder *d, struct yaml_node *map,
+	const struct account *account, const struct stat *st, bool *told);
+
 #endif

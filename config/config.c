@@ -59,6 +59,7 @@ static void judge_secrets(struct loader *l, struct file *file,
 		return;
 	check_secrets(&l->d, map, account, &file->st, &file->told);
 	check_proxy(&l->d, map, account, &file->st, &file->told);
+	check_client_key(&l->d, map, account, &file->st, &file->told);
 }
 
 static void read_defaults(struct loader *l)
@@ -80,6 +81,12 @@ static void finish_account(struct account *account)
 			: PORT_PLAIN;
 	if (account->tls_name == NULL)
 		account->tls_name = account->host;
+	if (account->trust == TRUST_AUTO)
+		account->trust = account->pin != NULL ? TRUST_PIN
+			: TRUST_CHAIN;
+	/* One file may hold both. */
+	if (account->client_key == NULL)
+		account->client_key = account->client_cert;
 }
 
 static void read_account(struct loader *l, struct file *file,

@@ -95,6 +95,7 @@ static bool same(const struct field *field, const void *before,
 	case FIELD_PATH:
 	case FIELD_LOG_TO:
 	case FIELD_VARIABLE:
+	case FIELD_CERT:
 	case FIELD_SOCKET:
 	case FIELD_ADDRESS:
 	case FIELD_CREDENTIAL:

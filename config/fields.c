@@ -46,6 +46,14 @@ const char *const tls_names[] = {
 	NULL,
 };
 
+const char *const trust_names[] = {
+	[TRUST_AUTO] = "auto",
+	[TRUST_CHAIN] = "chain",
+	[TRUST_PIN] = "pin",
+	[TRUST_BOTH] = "both",
+	NULL,
+};
+
 static const char *const level_names[] = {
 	[LOG_LEVEL_ERROR] = "error",
 	[LOG_LEVEL_WARN] = "warn",
@@ -66,6 +74,7 @@ static const char *const prompt_names[] = { "true", NULL };
 #define ROWS(names) (sizeof(names) / sizeof((names)[0]) - 1)
 static_assert(ROWS(auth_names) == AUTH_MECHS, "one name for each mechanism");
 static_assert(ROWS(tls_names) == TLS_NONE + 1, "one name for each mode");
+static_assert(ROWS(trust_names) == TRUST_BOTH + 1, "one name for each kind");
 static_assert(ROWS(level_names) == LOG_LEVEL_DEBUG + 1, "one for each level");
 static_assert(ROWS(format_names) == LOG_FORMAT_JSON + 1, "one for each form");
 /* A choice writes the kind without knowing the struct. */
@@ -240,6 +249,12 @@ const struct field account_fields[] = {
 	  .help = "certificates to trust instead of the system's" },
 	{ "pin", FIELD_PINS, AT(account, pin),
 	  .help = "public keys the server may show" },
+	{ "trust", FIELD_ENUM, AT(account, trust), .names = trust_names,
+	  .help = "what tells that it is the right server" },
+	{ "client_cert", FIELD_CERT, AT(account, client_cert),
+	  .help = "a certificate of ours to show to the server" },
+	{ "client_key", FIELD_CERT, AT(account, client_key),
+	  .help = "the key of client_cert" },
 	{ "tls_name", FIELD_HOST, AT(account, tls_name), .max = HOST_LONGEST,
 	  .help = "the name the certificate must show" },
 	{ "priority", FIELD_LINE, AT(account, priority),

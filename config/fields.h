@@ -34,6 +34,7 @@ enum field_type {
 	FIELD_ARGV,	/* const char *const *, NULL-terminated */
 	FIELD_AUTH,	/* struct account: auth and auth_count */
 	FIELD_PINS,	/* const char *const *, NULL-terminated */
+	FIELD_CERT,	/* const char *, a path or a pkcs11: URI */
 	FIELD_TUNNEL,	/* const char *const *, NULL-terminated */
 	FIELD_PROXY,	/* struct proxy */
 	FIELD_SOCKET,	/* const char *, the path of a local socket */
@@ -74,6 +75,7 @@ extern const struct field secret_fields[];	/* struct secret_source */
 /* Indexed by the enums, NULL-terminated. */
 extern const char *const auth_names[];
 extern const char *const tls_names[];
+extern const char *const trust_names[];
 
 /* Everything not said in the file, except `state`. */
 extern const struct config config_fresh;

@@ -215,6 +215,8 @@ static const struct {
 		"auto, or a list of ways to log in" },
 	[FIELD_PINS] = { TEXT | LIST, false, value_pins,
 		"a pin or a list of pins" },
+	[FIELD_CERT] = { TEXT, false, value_cert,
+		"a path or a pkcs11: URI" },
 	[FIELD_TUNNEL] = { LIST, false, value_tunnel,
 		"a list of a program and its arguments, as in [ssh, -W, \"%h:%p\", bastion]" },
 	[FIELD_PROXY] = { TEXT, false, value_proxy,
@@ -234,6 +236,7 @@ static const struct {
 static_assert(sizeof(types) / sizeof(types[0]) == FIELD_TYPES,
 	"one row for each type");
 static_assert(sizeof(enum tls_mode) == sizeof(int)
+	&& sizeof(enum trust_kind) == sizeof(int)
 	&& sizeof(enum log_level) == sizeof(int)
 	&& sizeof(enum secret_kind) == sizeof(int)
 	&& sizeof(enum deliver_kind) == sizeof(int),

@@ -20,7 +20,7 @@ bool value_take(struct decoder *d, struct yaml_node *node,
 typedef bool value_function(struct decoder *d, struct yaml_node *node,
 	const struct field *f, void *member);
 
-value_function value_line, value_host, value_path, value_log_to,
+value_function value_line, value_host, value_path, value_cert, value_log_to,
 	value_variable, value_credential, value_netrc;
 value_function value_argv, value_auth, value_pins, value_secret;
 value_function value_tunnel, value_proxy, value_socket, value_address;

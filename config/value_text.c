@@ -10,6 +10,8 @@
 
 /* A file name of systemd. */
 #define CREDENTIAL_LONGEST 255
+/* More attributes than any token has. */
+#define CERT_LONGEST 2000
 
 /* A line break in a name or password would be a second POP3 command. */
 bool value_one_line(struct decoder *d, struct yaml_node *node, uint64_t max)
@@ -80,6 +82,18 @@ bool value_path(struct decoder *d, struct yaml_node *node,
 		return mistake_value(d->mistakes, node,
 			"must be a path that begins with /, ~/ or a $VARIABLE");
 	return true;
+}
+
+bool value_cert(struct decoder *d, struct yaml_node *node,
+	const struct field *f, void *member)
+{
+	const char **cert = member;
+
+	/* RFC 7512. */
+	if (strncmp(node->text, "pkcs11:", 7) != 0)
+		return value_path(d, node, f, member);
+	*cert = node->text;
+	return value_one_line(d, node, CERT_LONGEST);
 }
 
 bool value_log_to(struct decoder *d, struct yaml_node *node,

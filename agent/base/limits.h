@@ -19,6 +19,12 @@
 #define LIMIT_REPLY_LINE	8192
 /* One TLS record is at most 16 KiB, so a larger buffer gains nothing. */
 #define LIMIT_WIRE_BUFFER	(32 * 1024)
+/* TLS session data: a chain of four certificates and the server's ticket. The
+ * server gets a full handshake this often, whatever it would take. */
+#define LIMIT_TICKET		(12 * 1024)
+#define LIMIT_TICKET_S		86400
+/* How long ahead of a certificate's end its owner hears of it. */
+#define LIMIT_CERT_WARN_S	(14 * 86400)
 /* Commands not yet answered. Both socket buffers hold this much on every
  * system, so sending can never block while the server waits for us to read. */
 #define LIMIT_WINDOW_BYTES	2048

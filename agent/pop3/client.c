@@ -81,6 +81,22 @@ static bool must(struct client *client, const char *line, uint64_t seconds,
 		|| reply_refused(reply_r, class, line, err);
 }
 
+/* On a port for TLS nothing comes, or an alert, which is no line. */
+static bool hear_first(struct client *client, struct err *err)
+{
+	const char *data;
+	size_t len;
+
+	if (wire_tls(client->wire) != NULL)
+		return true;
+	if (!wire_peek(client->wire, &data, &len, err)) {
+		err_prefix(err, "no greeting (a port for TLS wants tls: implicit)");
+		return false;
+	}
+	return (data[0] != 21 && data[0] != 22) || err_set(err, ERR_PROTO,
+		"the server speaks TLS from the first byte on this port: set tls: implicit (with port 995 as a rule)");
+}
+
 static bool greet(struct client *client, struct err *err)
 {
 	const char *stamp;
@@ -88,7 +104,8 @@ static bool greet(struct client *client, struct err *err)
 	size_t len;
 
 	client_patience(client, timeouts(client)->greeting);
-	if (!client_reply(client, "the greeting", &reply, err))
+	if (!hear_first(client, err)
+	    || !client_reply(client, "the greeting", &reply, err))
 		return false;
 	if (reply.kind != REPLY_OK)
 		return reply_refused(&reply, ERR_RETRY, "the connection", err);
@@ -127,16 +144,39 @@ static bool ask_capa(struct client *client, struct err *err)
 		"the server lists more than %d capabilities", LIMIT_CAPA_LINES);
 }
 
+/* Once in the life of a process, which has one account. */
+static void warn_of_expiry(const struct client *client)
+{
+	static bool warned;
+	int64_t until = tls_expiry(wire_tls(client->wire));
+	int64_t left = until - clock_wall();
+
+	if (warned || until == 0 || left > LIMIT_CERT_WARN_S
+	    || client->options.account->trust == TRUST_PIN)
+		return;
+	warned = true;
+	log_warn("the server's certificate expires in %" PRId64 " days; after that nothing is fetched until the server's owner renews it",
+		left / 86400);
+}
+
 static bool secure(struct client *client, struct err *err)
 {
 	const struct account *account = client->options.account;
-	const struct tls_options options = { account->tls_name,
-		account->ca_file, account->pin, account->priority };
+	const struct tls_options options = {
+		account->name, account->tls_name, account->trust,
+		account->ca_file, account->pin, account->priority,
+		account->client_cert, account->client_key,
+		account->tls == TLS_IMPLICIT, client->options.ticket,
+		client->options.ticket_len,
+	};
 
-	return wire_start_tls(client->wire, client->options.trust, &options,
+	if (!wire_start_tls(client->wire, client->options.trust, &options,
 		clock_min(client->session_end,
 			clock_after((int64_t)account->timeouts.tls * 1000)),
-		err);
+		err))
+		return false;
+	warn_of_expiry(client);
+	return true;
 }
 
 /* STLS is mandatory here: a server, or somebody between, that does not offer
@@ -152,6 +192,7 @@ static bool start_tls(struct client *client, struct err *err)
 		&reply, err) || !secure(client, err))
 		return false;
 	/* RFC 2595 section 4: what was learnt in the clear is forgotten. */
+	client->capa_clear = client->capa;
 	return ask_capa(client, err);
 }
 
@@ -166,7 +207,7 @@ static bool say_hello(struct client *client, struct err *err)
 	return tls != TLS_STARTTLS || start_tls(client, err);
 }
 
-struct client *client_open(const struct client_options *options,
+static struct client *open_once(const struct client_options *options,
 	struct err *err)
 {
 	const struct account *account = options->account;
@@ -194,6 +235,21 @@ struct client *client_open(const struct client_options *options,
 	return NULL;
 }
 
+struct client *client_open(const struct client_options *options,
+	struct err *err)
+{
+	struct client_options without = *options;
+	struct client *client = open_once(options, err);
+
+	if (client != NULL || options->ticket == NULL
+	    || err->class != ERR_PROTO)
+		return client;
+	/* The certificates in a ticket may be those of last week. */
+	log_debug("without the TLS ticket once more: %s", err->text);
+	without.ticket = NULL;
+	return open_once(&without, err);
+}
+
 void client_close(struct client *client)
 {
 	if (client == NULL)
@@ -211,6 +267,11 @@ bool client_login(struct client *client, const struct secret *secret,
 const struct capa *client_capa(const struct client *client)
 {
 	return &client->capa;
+}
+
+const struct capa *client_capa_clear(const struct client *client)
+{
+	return &client->capa_clear;
 }
 
 struct tls *client_tls(struct client *client)

@@ -32,10 +32,13 @@ struct client_options {
 	int stop_fd;			/* readable: give up with ERR_STOP */
 	wire_trace *trace;		/* or NULL */
 	void *trace_arg;
+	const void *ticket;		/* see tls_ticket(); or NULL */
+	size_t ticket_len;
 };
 
 /* Connects, reads the greeting, asks for capabilities and secures the
- * connection as the account says. Nothing secret has been sent. The account
+ * connection as the account says. Nothing secret has been sent. If the server
+ * cannot be trusted with a ticket, it is tried once more without. The account
  * and what it points to must outlive the client. */
 struct client *client_open(const struct client_options *options,
 	struct err *err) MUST_USE;
@@ -58,6 +61,8 @@ void client_lockstep(struct client *client);
 bool client_in_step(struct client *client, struct err *err) MUST_USE;
 
 const struct capa *client_capa(const struct client *client);
+/* What was announced before STLS, for people; not known if there was none. */
+const struct capa *client_capa_clear(const struct client *client);
 struct tls *client_tls(struct client *client);
 /* Greeting text, escaped; address of the server; how we came there, with all
  * addresses tried; mechanism of the login, and why that one was taken. */

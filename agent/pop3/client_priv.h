@@ -14,7 +14,7 @@
 struct client {
 	struct client_options options;
 	struct wire *wire;
-	struct capa capa;
+	struct capa capa, capa_clear;
 	clock_ms session_end;
 	char greeting[256];
 	char timestamp[LIMIT_TIMESTAMP + 1];	/* for APOP; "" if there is none */

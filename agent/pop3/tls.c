@@ -3,32 +3,20 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <gnutls/gnutls.h>
-#include <gnutls/x509.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "agent/base/arena.h"
 #include "agent/base/digest.h"
 #include "agent/base/log.h"
+#include "agent/pop3/tls_priv.h"
 
-/* GnuTLS's own selection, less what RFC 8996 and RFC 9325 rule out. */
+/* GnuTLS's own selection, which has nothing below 128 bits, less what RFC 8996
+ * and RFC 9325 rule out. */
 #define PRIORITY "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%PROFILE_MEDIUM"
-/* "sha256:" and 32 bytes in base64. */
-#define PIN 64
-
-struct tls_trust {
-	gnutls_certificate_credentials_t cred;
-	int count;		/* certificates, or a negative GnuTLS error */
-};
-
-struct tls {
-	gnutls_session_t session;
-	const struct net *net;
-	gnutls_certificate_credentials_t own;	/* ca_file; else NULL */
-};
 
 static bool tls_error(struct err *err, int rc, const char *what)
 {
@@ -37,10 +25,9 @@ static bool tls_error(struct err *err, int rc, const char *what)
 	if (rc == GNUTLS_E_PREMATURE_TERMINATION)
 		return err_set(err, ERR_RETRY,
 			"the connection ended without a TLS close: it may have been cut");
-	if (rc == GNUTLS_E_UNEXPECTED_PACKET_LENGTH
-	    || rc == GNUTLS_E_UNSUPPORTED_VERSION_PACKET)
+	if (rc == GNUTLS_E_NO_APPLICATION_PROTOCOL)
 		return err_set(err, ERR_PROTO,
-			"the server does not speak TLS on this port (tls: implicit wants port 995, tls: starttls port 110)");
+			"the server answers for a protocol other than POP3 (ALPN): somebody may have led us to the wrong one");
 	if (rc != GNUTLS_E_PUSH_ERROR && rc != GNUTLS_E_PULL_ERROR)
 		class = ERR_PROTO;
 	return err_set(err, class, "%s: %s", what, gnutls_strerror(rc));
@@ -69,17 +56,65 @@ void tls_trust_free(struct tls_trust *trust)
 	free(trust);
 }
 
-static bool load_ca_file(struct tls *tls, const char *file, struct err *err)
+/* For TLS that needs more than the system's trust store. */
+static bool load_own(struct tls *tls, struct err *err)
 {
+	const char *file = tls->options->ca_file;
 	int rc = gnutls_certificate_allocate_credentials(&tls->own);
 
-	if (rc >= 0)
+	if (rc >= 0 && file != NULL)
 		rc = gnutls_certificate_set_x509_trust_file(tls->own, file,
 			GNUTLS_X509_FMT_PEM);
-	if (rc > 0)
+	else if (rc >= 0 && tls->options->trust != TRUST_PIN)
+		rc = gnutls_certificate_set_x509_system_trust(tls->own);
+	tls->trusted = rc;
+	return rc > 0 || file == NULL || err_set(err, ERR_CONFIG,
+		"ca_file %s: %s", file, rc == 0 ? "no certificate in it"
+		: gnutls_strerror(rc));
+}
+
+/* How much of a file name or URI may be shown: not the PIN in it. */
+static int shown(const char *token)
+{
+	const char *pin = strstr(token, "pin-value=");
+
+	return (int)(pin != NULL ? (size_t)(pin - token) : strlen(token));
+}
+
+static bool load_client_cert(struct tls *tls, struct err *err)
+{
+	const struct tls_options *options = tls->options;
+	int rc = gnutls_certificate_set_x509_key_file2(tls->own,
+		options->client_cert, options->client_key, GNUTLS_X509_FMT_PEM,
+		NULL, 0);
+
+	if (rc >= 0)
 		return true;
-	return err_set(err, ERR_CONFIG, "ca_file %s: %s", file, rc == 0
-		? "no certificate in it" : gnutls_strerror(rc));
+	return err_set(err, ERR_CONFIG, "client_cert %.*s, client_key %.*s: %s",
+		shown(options->client_cert), options->client_cert,
+		shown(options->client_key), options->client_key,
+		rc == GNUTLS_E_DECRYPTION_FAILED
+		? "the key is encrypted; decrypt it with openssl pkey"
+		: gnutls_strerror(rc));
+}
+
+static bool load_credentials(struct tls *tls, const struct tls_trust *system,
+	struct err *err)
+{
+	gnutls_certificate_credentials_t cred = system->cred;
+	int rc;
+
+	tls->trusted = system->count;
+	if (tls->options->ca_file != NULL
+	    || tls->options->client_cert != NULL) {
+		if (!load_own(tls, err))
+			return false;
+		cred = tls->own;
+	}
+	if (tls->options->client_cert != NULL && !load_client_cert(tls, err))
+		return false;
+	rc = gnutls_credentials_set(tls->session, GNUTLS_CRD_CERTIFICATE, cred);
+	return rc >= 0 || tls_error(err, rc, "TLS");
 }
 
 static bool is_address(const char *name)
@@ -90,37 +125,74 @@ static bool is_address(const char *name)
 		|| inet_pton(AF_INET6, name, addr) == 1;
 }
 
+/* A server that does not know what TLS is answers in clear text, or has sent
+ * its greeting already. */
+static bool is_clear(struct tls *tls)
+{
+	/* ContentType of an alert and of a handshake, RFC 8446 section 5.1. */
+	enum { ALERT = 21, HANDSHAKE = 22 };
+	ssize_t n;
+
+	if (tls->spoken)
+		return false;
+	n = recv(tls->net->fd, tls->clear, sizeof(tls->clear),
+		MSG_PEEK | MSG_DONTWAIT);
+	if (n <= 0)
+		return false;
+	if (tls->clear[0] == ALERT || tls->clear[0] == HANDSHAKE)
+		tls->spoken = true;
+	else
+		tls->clear_len = (size_t)n;
+	return !tls->spoken;
+}
+
+/* For GnuTLS, in place of its own function. */
+static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t len)
+{
+	struct tls *tls = ptr;
+
+	if (!is_clear(tls))
+		return recv(tls->net->fd, buf, len, 0);
+	errno = EPROTO;
+	return -1;
+}
+
+static bool set_priority(struct tls *tls, struct err *err)
+{
+	const char *own = tls->options->priority, *where = NULL;
+	int rc = gnutls_priority_set_direct(tls->session,
+		own != NULL ? own : PRIORITY, &where);
+
+	return rc >= 0 || err_set(err, ERR_CONFIG,
+		"priority: GnuTLS does not understand \"%s\"", where);
+}
+
 static bool set_up(struct tls *tls, const struct tls_trust *system,
-	const struct tls_options *options, struct err *err)
+	struct err *err)
 {
 	const gnutls_datum_t alpn = { (unsigned char[]){ "pop3" }, 4 };
-	const char *where = NULL;
-	int rc;
-
-	if (options->ca_file != NULL
-	    && !load_ca_file(tls, options->ca_file, err))
-		return false;
-	rc = gnutls_init(&tls->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK
+	const char *name = tls->options->name;
+	int rc = gnutls_init(&tls->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK
 		| GNUTLS_NO_SIGNAL);
+
 	if (rc < 0)
 		return tls_error(err, rc, "TLS");
-	rc = gnutls_priority_set_direct(tls->session,
-		options->priority != NULL ? options->priority : PRIORITY,
-		&where);
-	if (rc < 0)
-		return err_set(err, ERR_CONFIG,
-			"priority: GnuTLS does not understand \"%s\"", where);
-	rc = gnutls_credentials_set(tls->session, GNUTLS_CRD_CERTIFICATE,
-		tls->own != NULL ? tls->own : system->cred);
-	/* Against servers of other protocols that share the name (ALPACA). */
-	if (rc >= 0)
-		rc = gnutls_alpn_set_protocols(tls->session, &alpn, 1, 0);
-	if (rc >= 0 && !is_address(options->name))
+	if (!set_priority(tls, err) || !load_credentials(tls, system, err))
+		return false;
+	/* Against servers of other protocols that share the name (ALPACA). A
+	 * server that knows no ALPN is good; one that chooses another
+	 * protocol is not, which GnuTLS ignores unless asked. */
+	rc = gnutls_alpn_set_protocols(tls->session, &alpn, 1,
+		GNUTLS_ALPN_MANDATORY);
+	if (rc >= 0 && !is_address(name))
 		rc = gnutls_server_name_set(tls->session, GNUTLS_NAME_DNS,
-			options->name, strlen(options->name));
+			name, strlen(name));
 	if (rc < 0)
 		return tls_error(err, rc, "TLS");
-	gnutls_transport_set_int(tls->session, tls->net->fd);
+	gnutls_transport_set_ptr2(tls->session, tls,
+		(gnutls_transport_ptr_t)(intptr_t)tls->net->fd);
+	gnutls_transport_set_pull_function(tls->session, pull);
+	tls_ticket_use(tls);
 	return true;
 }
 
@@ -134,8 +206,18 @@ static bool go_on(struct tls *tls, int rc, clock_ms deadline, struct err *err)
 		? POLLOUT : POLLIN, deadline, err);
 }
 
+static bool clear_text(const struct tls *tls, struct err *err)
+{
+	err_set(err, ERR_PROTO, tls->options->first
+		? "the server answers in clear text, it does not speak TLS on this port: set tls: starttls (with port 110 as a rule), or port: 995"
+		: "the server answers in clear text after it agreed to begin TLS: somebody may be tampering with the connection");
+	err_server(err, tls->clear, tls->clear_len);
+	return false;
+}
+
 static bool handshake(struct tls *tls, clock_ms deadline, struct err *err)
 {
+	gnutls_protocol_t version;
 	int rc;
 
 	while ((rc = gnutls_handshake(tls->session)) < 0) {
@@ -143,189 +225,33 @@ static bool handshake(struct tls *tls, clock_ms deadline, struct err *err)
 			return err_set(err, ERR_PROTO, "TLS: the server refused the handshake (%s)",
 				gnutls_alert_get_name(gnutls_alert_get(
 				tls->session)));
+		if (tls->clear_len != 0)
+			return clear_text(tls, err);
 		if (gnutls_error_is_fatal(rc))
 			return tls_error(err, rc, "TLS handshake");
 		if (!go_on(tls, rc, deadline, err))
 			return false;
 	}
+	version = gnutls_protocol_get_version(tls->session);
 	/* `priority` may choose ciphers, not a version that is broken. */
-	return gnutls_protocol_get_version(tls->session) >= GNUTLS_TLS1_2
-		|| err_set(err, ERR_PROTO,
-			"the server speaks %s only, which is not safe", gnutls_protocol_get_name(
-			gnutls_protocol_get_version(tls->session)));
-}
-
-static gnutls_x509_crt_t server_cert(struct tls *tls)
-{
-	const gnutls_datum_t *chain;
-	gnutls_x509_crt_t cert;
-	unsigned int count;
-
-	chain = gnutls_certificate_get_peers(tls->session, &count);
-	if (chain == NULL || count == 0 || gnutls_x509_crt_init(&cert) < 0)
-		return NULL;
-	if (gnutls_x509_crt_import(cert, chain, GNUTLS_X509_FMT_DER) >= 0)
-		return cert;
-	gnutls_x509_crt_deinit(cert);
-	return NULL;
-}
-
-void tls_pin(struct tls *tls, char *out, size_t cap)
-{
-	gnutls_x509_crt_t cert = server_cert(tls);
-	unsigned char id[32];
-	size_t len = sizeof(id);
-
-	out[0] = '\0';
-	if (cert == NULL)
-		return;
-	/* SHA-256 of the SubjectPublicKeyInfo, as in RFC 7469. */
-	if (cap >= PIN && gnutls_x509_crt_get_key_id(cert,
-		GNUTLS_KEYID_USE_SHA256, id, &len) >= 0) {
-		memcpy(out, "sha256:", 7);
-		digest_base64(id, len, out + 7, cap - 7);
-	}
-	gnutls_x509_crt_deinit(cert);
-}
-
-static bool pin_matches(struct tls *tls, const char *const *pin)
-{
-	char ours[PIN];
-
-	tls_pin(tls, ours, sizeof(ours));
-	for (; *pin != NULL && ours[0] != '\0'; pin++)
-		if (strcmp(*pin, ours) == 0)
-			return true;
-	return false;
-}
-
-/* The names in a certificate, comma-separated, escaped. */
-static void cert_names(struct tls *tls, char *out, size_t cap)
-{
-	gnutls_x509_crt_t cert = server_cert(tls);
-	char name[256], list[400] = "";
-	unsigned int i;
-	size_t len, n = 0;
-	int rc;
-
-	for (i = 0; cert != NULL && i < 8; i++) {
-		len = sizeof(name);
-		rc = gnutls_x509_crt_get_subject_alt_name(cert, i, name, &len,
-			NULL);
-		if (rc < 0)
-			break;
-		if (rc != GNUTLS_SAN_DNSNAME)
-			continue;
-		n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%.*s",
-			n != 0 ? ", " : "", (int)len, name);
-		if (n >= sizeof(list))
-			break;
-	}
-	if (cert != NULL)
-		gnutls_x509_crt_deinit(cert);
-	log_escape(out, cap, list, strlen(list));
-}
-
-static void cert_dates(struct tls *tls, char *out, size_t cap)
-{
-	gnutls_x509_crt_t cert = server_cert(tls);
-	char from[24] = "?", until[24] = "?";
-	struct tm tm;
-	time_t t;
-
-	if (cert != NULL) {
-		t = gnutls_x509_crt_get_activation_time(cert);
-		if (gmtime_r(&t, &tm) != NULL)
-			strftime(from, sizeof(from), "%Y-%m-%d", &tm);
-		t = gnutls_x509_crt_get_expiration_time(cert);
-		if (gmtime_r(&t, &tm) != NULL)
-			strftime(until, sizeof(until), "%Y-%m-%d", &tm);
-		gnutls_x509_crt_deinit(cert);
-	}
-	snprintf(out, cap, "valid from %s until %s", from, until);
-}
-
-/* One sentence on what is wrong, one on what would mend it. */
-static bool distrust(struct tls *tls, unsigned int status,
-	const struct tls_options *options, const struct tls_trust *system,
-	struct err *err)
-{
-	char pin[PIN], words[320];
-
-	tls_pin(tls, pin, sizeof(pin));
-	if (status & GNUTLS_CERT_EXPIRED || status & GNUTLS_CERT_NOT_ACTIVATED) {
-		cert_dates(tls, words, sizeof(words));
-		return err_set(err, ERR_PROTO,
-			"the server's certificate %s: %s. Check this machine's clock; else the server's owner must renew it",
-			status & GNUTLS_CERT_EXPIRED
-			? "has expired" : "is not valid yet", words);
-	}
-	if (status & GNUTLS_CERT_UNEXPECTED_OWNER) {
-		cert_names(tls, words, sizeof(words));
-		return err_set(err, ERR_PROTO,
-			"the server's certificate is for %s, not for %s. If that is the right server, set host or tls_name to a name in the certificate",
-			words[0] != '\0' ? words : "no host name",
-			options->name);
-	}
-	if (status & GNUTLS_CERT_SIGNER_NOT_FOUND && options->ca_file == NULL
-	    && system->count <= 0)
-		return err_set(err, ERR_PROTO,
-			"this system has no trusted certificates: install its ca-certificates package, or set ca_file");
-	if (status & GNUTLS_CERT_SIGNER_NOT_FOUND)
-		return err_set(err, ERR_PROTO,
-			"the server's certificate is not signed by an authority in %s (self-signed, unknown authority, or an intermediate is missing). If you know it is the right server, set ca_file to its authority, or pin: [%s]",
-			options->ca_file != NULL
-			? options->ca_file : "the system's trust store", pin);
-	if (status & GNUTLS_CERT_REVOKED)
-		return err_set(err, ERR_PROTO,
-			"the server's certificate has been revoked. The server's owner must replace it");
-	if (status & GNUTLS_CERT_INSECURE_ALGORITHM)
-		return err_set(err, ERR_PROTO,
-			"the server's certificate uses an algorithm that is no longer secure. The server's owner must replace it, or set pin: [%s]",
-			pin);
-	return err_set(err, ERR_PROTO,
-		"the server's certificate cannot be verified (GnuTLS status 0x%x). If you know it is the right server, set pin: [%s]",
-		status, pin);
-}
-
-static bool verify(struct tls *tls, const struct tls_trust *system,
-	const struct tls_options *options, struct err *err)
-{
-	/* GnuTLS takes these without const and does not change them. */
-	gnutls_typed_vdata_st expect[2] = {
-		{ GNUTLS_DT_DNS_HOSTNAME,
-			(unsigned char *)(uintptr_t)options->name, 0 },
-		{ GNUTLS_DT_KEY_PURPOSE_OID,
-			(unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_SERVER, 0 },
-	};
-	unsigned int status = 0;
-	char pin[PIN];
-	int rc;
-
-	if (options->pin != NULL) {
-		if (pin_matches(tls, options->pin))
-			return true;
-		tls_pin(tls, pin, sizeof(pin));
-		return err_set(err, ERR_PROTO,
-			"the server's key is none of those in pin. If the server has a new key, and you know it is the right server, set pin: [%s]",
-			pin);
-	}
-	rc = gnutls_certificate_verify_peers(tls->session, expect, 2, &status);
-	if (rc < 0)
-		return tls_error(err, rc, "the server's certificate");
-	return status == 0 || distrust(tls, status, options, system, err);
+	return version >= GNUTLS_TLS1_2 || err_set(err, ERR_PROTO,
+		"the server speaks %s only, which is not safe",
+		gnutls_protocol_get_name(version));
 }
 
 struct tls *tls_start(const struct net *net, const struct tls_trust *system,
 	const struct tls_options *options, clock_ms deadline, struct err *err)
 {
 	struct tls *tls = mem_grow(NULL, 1, sizeof(*tls));
+	bool ok;
 
 	memset(tls, 0, sizeof(*tls));
 	tls->net = net;
-	if (set_up(tls, system, options, err)
-	    && handshake(tls, deadline, err)
-	    && verify(tls, system, options, err))
+	tls->options = options;
+	ok = set_up(tls, system, err) && handshake(tls, deadline, err)
+		&& tls_judge(tls, err);
+	tls->options = NULL;
+	if (ok)
 		return tls;
 	tls_free(tls);
 	return NULL;
@@ -372,15 +298,20 @@ bool tls_write(struct tls *tls, const char *data, size_t len,
 	return true;
 }
 
-void tls_describe(struct tls *tls, char *out, size_t cap)
+bool tls_pending(const struct tls *tls)
+{
+	return gnutls_record_check_pending(tls->session) != 0;
+}
+
+void tls_describe(const struct tls *tls, char *out, size_t cap)
 {
 	char *desc = gnutls_session_get_desc(tls->session);
-	char names[320], dates[80];
+	gnutls_datum_t alpn = { NULL, 0 };
 
-	cert_names(tls, names, sizeof(names));
-	cert_dates(tls, dates, sizeof(dates));
-	snprintf(out, cap, "%s, certificate for %s, %s",
-		desc != NULL ? desc : "TLS", names, dates);
+	gnutls_alpn_get_selected_protocol(tls->session, &alpn);
+	snprintf(out, cap, "%s, %s, %s", desc != NULL ? desc : "?",
+		alpn.size != 0 ? "ALPN pop3" : "no ALPN", tls_resumed(tls)
+		? "resumed" : "full handshake");
 	gnutls_free(desc);
 }
 

@@ -56,9 +56,9 @@ bool wire_start_tls(struct wire *wire, const struct tls_trust *system,
 {
 	char byte;
 
-	/* Over implicit TLS the server cannot have spoken: we are first. */
-	if (wire->in_at != wire->in_end || recv(wire->net.fd, &byte, 1,
-		MSG_PEEK | MSG_DONTWAIT) > 0)
+	/* With TLS from the first byte, what is there is for TLS to judge. */
+	if (!options->first && (wire->in_at != wire->in_end
+		|| recv(wire->net.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0))
 		return err_set(err, ERR_PROTO,
 			"the server sent data before the TLS handshake: someone may be tampering with the connection");
 	wire->tls = tls_start(&wire->net, system, options, deadline, err);
@@ -266,7 +266,7 @@ bool wire_has_input(struct wire *wire)
 
 	if (wire->in_at != wire->in_end)
 		return true;
-	/* Over TLS a record may be a message to GnuTLS alone. */
-	return wire->tls == NULL && recv(wire->net.fd, &byte, 1,
-		MSG_PEEK | MSG_DONTWAIT) > 0;
+	/* Over TLS what is on the way may be a message to GnuTLS alone. */
+	return wire->tls != NULL ? tls_pending(wire->tls)
+		: recv(wire->net.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }

@@ -205,6 +205,14 @@ static void check_ways(void)
 		&& strstr(said, "chmod 600") != NULL
 		&& strstr(said, "hunter2") == NULL,
 		"a proxy's password in a file that others can read");
+	tap_ok(load(put("c", 0644, "accounts: {a: {host: h, user: u, "
+		"password: {env: P}, deliver: {maildir: /m}, "
+		"client_cert: 'pkcs11:a', "
+		"client_key: 'pkcs11:a;pin-value=hunter2'}}\n")) == NULL
+		&& strstr(said, ".client_key: ") != NULL
+		&& strstr(said, "chmod 600") != NULL
+		&& strstr(said, "hunter2") == NULL,
+		"a token's PIN in a file that others can read");
 	c = load(put("c", 0644, "accounts: {a: {host: h, user: u, "
 		"password: {env: P}, deliver: {maildir: /m}, tls: none, "
 		"socket: ~/s}}\n"));

@@ -44,6 +44,7 @@ class Dovecot:
         self.driver = driver
         self.mechanisms = "plain"
         self.tokens = None          # a tokens.Tokens, for XOAUTH2 and OAUTHBEARER
+        self.logins = 2             # processes that take connections
         self._identities()
 
     def _identities(self):

@@ -34,7 +34,7 @@ service pop3-login {{
   chroot =
   service_count = 0
   client_limit = 1000
-  process_limit = 2
+  process_limit = {logins}
   inet_listener pop3 {{
     port = {plain_port}
   }}

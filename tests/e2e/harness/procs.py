@@ -7,6 +7,7 @@ descendant that can be seen, waited for and, at the end, ended.
 """
 
 import atexit
+import contextlib
 import ctypes
 import os
 import shutil
@@ -130,6 +131,16 @@ def scratch():
     os.chmod(path, 0o711)
     _scratch.append(path)
     return path
+
+
+@contextlib.contextmanager
+def scratch_file(data):
+    """The path of a file with DATA (bytes), for a while."""
+    root = scratch()
+    with open(root + "/data", "wb") as file:
+        file.write(data)
+    yield file.name
+    unscratch(root)
 
 
 def unscratch(path):

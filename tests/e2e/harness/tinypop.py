@@ -4,12 +4,14 @@
 The faults of popd are tied to the Nth command, whichever message that is
 about. Here they are tied to a message: wherever the client comes to it, this
 server refuses it, breaks off in the middle or falls silent. It serves one
-user without TLS, from memory, in threads of the test program.
+user, without TLS unless it is given a context for it, from memory, in threads
+of the test program.
 """
 
 import socketserver
 import struct
 import socket
+import sys
 import threading
 
 USER, PASSWORD = "jane", "secret"
@@ -29,7 +31,8 @@ class TinyPop:
     FUNCTION) the answer is whole, but FUNCTION is called behind so many bytes.
     """
 
-    def __init__(self, messages):
+    def __init__(self, messages, context=None):
+        self.context = context          # of module ssl, or None
         self.drop = {}
         self.put(messages)
         self.poison = {}
@@ -38,9 +41,8 @@ class TinyPop:
         self.over = threading.Event()   # lets stalled sessions go
 
     def __enter__(self):
-        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Session,
-                                                 bind_and_activate=False)
-        server.allow_reuse_address = server.daemon_threads = True
+        server = _Server(("127.0.0.1", 0), _Session,
+                         bind_and_activate=False)
         server.server_bind()
         server.server_activate()
         server.tiny = self
@@ -72,10 +74,22 @@ class TinyPop:
         return sum(asked[0] == verb and uid in (None, asked[1]) for asked in self.asked)
 
 
+class _Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """A client that does not trust us is no error of ours."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
 class _Session(socketserver.StreamRequestHandler):
     disable_nagle_algorithm = True
 
     def setup(self):
+        if self.server.tiny.context:
+            self.request.settimeout(60)
+            self.request = self.server.tiny.context.wrap_socket(self.request, server_side=True)
         super().setup()
         self.connection.settimeout(60)
         self.tiny = self.server.tiny
