@@ -56,6 +56,29 @@ def probe(_env):
         tap.equal(one.ledger("box"), "", "the ledger")
 
 
+@tap.case("probe tells STLS, chain, login method, policy, and whether UIDs are stable")
+def probe_tells(_env):
+    options = ["--capa-extra", "EXPIRE 30", "--capa-extra", "LOGIN-DELAY 60"]
+    with fetching(options=options, server_tls="starttls", auth=["user"]) as (one, _):
+        out = one.expect(0, "probe", "box").out
+        for pattern in (r"^addresses: .*127\.0\.0\.1: connected", r"^certificate 1: CN=localhost",
+                        r"^  for: localhost, 127\.0\.0\.1, ::1", r"^  valid: from \d.* days left",
+                        r"^  pin: \[sha256:[A-Za-z0-9+/]{43}=\]$",
+                        r"^capabilities before TLS:.* STLS",
+                        r"^capabilities before login:(?!.*STLS)", r"^capabilities after login:",
+                        r"^login: user as jane \(.+\); offered: USER PLAIN",
+                        r"^expire: 30, ", r"^login delay: 60 seconds",
+                        r"^uids: the same at a second login$"):
+            tap.check(re.search(pattern, out, re.MULTILINE), "nothing like %r" % pattern, out)
+    with fetching('on UIDL #2 reply "+OK\\r\\n1 a\\r\\n2 b\\r\\n.\\r\\n"') as (one, _):
+        out = one.expect(0, "probe", "box").out
+        tap.check("quirk: 2 of 6 UIDs are others at a second login" in out, "UIDs", out)
+        tap.check("expire: not announced" in out, "policy", out)
+    with fetching('on AUTH #2 err "[LOGIN-DELAY] wait"') as (one, _):
+        out = one.expect(0, "probe", "box").out
+        tap.check(re.search("uids: not compared, .*LOGIN-DELAY. wait", out), "UIDs", out)
+
+
 @tap.case("probe of a server that cannot be had fails as fetch does")
 def probe_fails(_env):
     with fetching(password="wrong-Zx9") as (one, _):
