@@ -11,6 +11,7 @@
 #include "agent/base/log.h"
 #include "agent/base/num.h"
 #include "agent/cmd.h"
+#include "agent/pop3/listing.h"
 #include "agent/session.h"
 
 #define DAY_S 86400
@@ -20,7 +21,7 @@ struct probe {
 	struct secret password;
 	struct arena *arena;		/* of the listings */
 	struct listing first, second;
-	char ticket[LIMIT_TICKET];
+	struct recall recall;
 };
 
 static void print_capa(const char *when, const struct capa *capa)
@@ -149,13 +150,10 @@ static bool look(struct probe *probe, struct client *client, struct err *err)
 /* The session ends; what makes the next handshake short is kept. */
 static bool leave(struct probe *probe, struct client *client, struct err *err)
 {
-	struct tls *tls = client_tls(client);
-
 	if (!client_quit(client, err))
 		return false;
-	if (tls != NULL && tls_ticket(tls, probe->ticket,
-		sizeof(probe->ticket), &probe->session.ticket_len))
-		probe->session.ticket = probe->ticket;
+	client_learn(client, &probe->recall);
+	probe->session.recall = &probe->recall;
 	return true;
 }
 
@@ -248,7 +246,7 @@ static bool run_probe(struct probe *probe, struct err *err)
 	if (ok)
 		compare_uids(probe);
 	secret_wipe(&probe->password);
-	explicit_bzero(probe->ticket, sizeof(probe->ticket));
+	explicit_bzero(&probe->recall, sizeof(probe->recall));
 	free(probe->first.messages);
 	free(probe->second.messages);
 	return ok;

@@ -22,7 +22,8 @@
 #define FIRST_LINE "postrider memory 1\n"
 #define CHECK "check "
 
-enum field_type { FIELD_TIME, FIELD_COUNT, FIELD_ENUM, FIELD_TEXT };
+enum field_type { FIELD_TIME, FIELD_COUNT, FIELD_ENUM, FIELD_TEXT,
+	FIELD_TICKET };
 
 /* `max` is the largest value, or the room for a text. */
 struct field {
@@ -32,13 +33,18 @@ struct field {
 	uint64_t max;
 };
 
-#define OUTCOME(member) offsetof(struct memory, outcome.member)
+#define AT(member) offsetof(struct memory, member)
+#define ROOM(member) sizeof(((struct memory *)NULL)->member)
+#define OUTCOME(member) AT(outcome.member)
 #define TIME(name) { #name, FIELD_TIME, OUTCOME(name), INT64_MAX }
 #define COUNT(name) { #name, FIELD_COUNT, OUTCOME(name), UINT64_MAX }
 #define FAILURES(name, class) \
 	{ "failures_" name, FIELD_COUNT, OUTCOME(failures[class]), UINT64_MAX }
-#define TEXT(name) { #name, FIELD_TEXT, OUTCOME(name), \
-	sizeof(((struct memory *)NULL)->outcome.name) }
+#define TEXT(name) { #name, FIELD_TEXT, OUTCOME(name), ROOM(outcome.name) }
+#define RECALL(name) \
+	{ "recall_" #name, FIELD_TEXT, AT(recall.name), ROOM(recall.name) }
+#define GLANCE(name, type, max) \
+	{ "glance_" #name, type, AT(glance.name), max }
 
 /* A row for each member that lasts. */
 static const struct field fields[] = {
@@ -57,6 +63,15 @@ static const struct field fields[] = {
 	  INT64_MAX },
 	{ "fault_warned", FIELD_TIME, offsetof(struct memory, fault_warned),
 	  INT64_MAX },
+	RECALL(key), RECALL(before), RECALL(after), RECALL(mechanism),
+	{ "recall_learned", FIELD_TIME, AT(recall.learned), INT64_MAX },
+	{ "recall_ticket", FIELD_TICKET, AT(recall), LIMIT_TICKET },
+	GLANCE(listed, FIELD_TIME, INT64_MAX),
+	GLANCE(due, FIELD_TIME, INT64_MAX),
+	GLANCE(count, FIELD_COUNT, UINT64_MAX),
+	GLANCE(size, FIELD_COUNT, UINT64_MAX),
+	GLANCE(uid, FIELD_TEXT, ROOM(glance.uid)),
+	GLANCE(policy, FIELD_TEXT, ROOM(glance.policy)),
 };
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
 
@@ -150,6 +165,11 @@ static bool get_value(struct memory *memory, const struct field *f,
 
 	if (f->type == FIELD_TEXT)
 		return get_text(p, f->max, value, len);
+	if (f->type == FIELD_TICKET)
+		return digest_unbase64(value, len,
+			(char *)memory->recall.ticket,
+			sizeof(memory->recall.ticket),
+			&memory->recall.ticket_len);
 	if (!num_u64(value, len, f->max, &number))
 		return false;
 	time = (int64_t)number;
@@ -256,6 +276,19 @@ void memory_load(const char *state, const char *account,
 	close(dir);
 }
 
+static void put_ticket(FILE *out, const struct recall *recall, const char *key)
+{
+	size_t cap = 4 * (recall->ticket_len / 3 + 1) + 1;
+	char *text;
+
+	if (recall->ticket_len == 0)
+		return;
+	text = mem_grow(NULL, cap, 1);
+	digest_base64(recall->ticket, recall->ticket_len, text, cap);
+	fprintf(out, "%s %s\n", key, text);
+	free(text);
+}
+
 static void put_field(FILE *out, const struct memory *memory,
 	const struct field *f)
 {
@@ -263,6 +296,10 @@ static void put_field(FILE *out, const struct memory *memory,
 	uint64_t number;
 	int word;
 
+	if (f->type == FIELD_TICKET) {
+		put_ticket(out, &memory->recall, f->key);
+		return;
+	}
 	if (f->type == FIELD_TEXT) {
 		if (*p != '\0')
 			fprintf(out, "%s %s\n", f->key, p);

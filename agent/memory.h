@@ -2,7 +2,9 @@
 #ifndef AGENT_MEMORY_H
 #define AGENT_MEMORY_H
 
+#include "agent/base/digest.h"
 #include "agent/chan.h"
+#include "agent/pop3/recall.h"
 
 /*
  * What the passes of an account left behind for the next one and for whoever
@@ -33,8 +35,20 @@ struct outcome {
 	char text[512], server[256];	/* ...with its words, printable */
 };
 
+/* A maildrop as the last full listing left it, so that a look is enough to
+ * tell that nothing has changed. */
+struct glance {
+	int64_t listed;			/* when; 0: there was none */
+	int64_t due;			/* something is to be done then */
+	uint64_t count, size;		/* messages left, octets */
+	char uid[DIGEST_LEN + 1];	/* digest of the last one's */
+	char policy[DIGEST_LEN + 1];	/* of what the account wants done */
+};
+
 struct memory {
 	struct outcome outcome;
+	struct recall recall;
+	struct glance glance;
 	/* When a person was last warned that the server keeps messages for
 	 * too short a time, or says that it is broken for good. */
 	int64_t expire_warned, fault_warned;

@@ -208,26 +208,53 @@ static bool list(struct pass *pass, struct err *err)
 	return true;
 }
 
-/* From the connection to QUIT. */
-static bool hold_session(struct pass *pass, struct err *err)
+static bool open_session(struct pass *pass, bool glance, struct err *err)
 {
+	struct session_options session = pass->env->session;
+
 	pass_tell(pass, PHASE_CONNECT);
-	pass->client = session_open(&pass->env->session, err);
+	if (!pass->lockstep) {
+		session.recall = &pass->memory.recall;
+		session.ahead = glance ? AHEAD_LOOK : AHEAD_LISTING;
+		session.last = pass->memory.glance.count;
+	}
+	pass->client = session_open(&session, err);
 	if (pass->client == NULL)
 		return false;
 	pass_learn_server(pass);
 	if (pass->lockstep)
 		client_lockstep(pass->client);
+	return true;
+}
+
+/* What has broken a session before comes after all that has not; and what
+ * turns out not to be known must be fetched. */
+static bool deal_with_all(struct pass *pass, struct err *err)
+{
+	return pass_fetch(pass, err) && pass_check_known(pass, true, err)
+		&& (pass->work_count == 0 || pass_fetch(pass, err))
+		&& pass_delete(pass, err) && pass_quit(pass, err);
+}
+
+/* From the connection to QUIT. */
+static bool hold_session(struct pass *pass, struct err *err)
+{
+	bool glance = pass_may_glance(pass), same = false;
+
+	if (!open_session(pass, glance, err)
+	    || (glance && !pass_glance(pass, &same, err)))
+		return false;
+	if (same)
+		return client_quit(pass->client, err);
 	if (!list(pass, err) || !pass_check_known(pass, false, err))
 		return false;
 	if (pass->env->options.baseline)
 		return pass_baseline(pass, err) && client_quit(pass->client,
 			err);
-	/* What has broken a session before comes after all that has not; and
-	 * what turns out not to be known must be fetched. */
-	return pass_fetch(pass, err) && pass_check_known(pass, true, err)
-		&& (pass->work_count == 0 || pass_fetch(pass, err))
-		&& pass_delete(pass, err) && pass_quit(pass, err);
+	if (!deal_with_all(pass, err))
+		return false;
+	pass_note_glance(pass);
+	return true;
 }
 
 static bool run(struct pass *pass, struct err *err)
@@ -276,8 +303,12 @@ void pass_run(const struct pass_env *env, struct chan_report *report_r)
 	pass->counts = &report_r->counts;
 	pass->arena = arena_new();
 	pass->headers = headers_new();
-	if (run(pass, &err) && judge(pass, &err))
+	if (run(pass, &err) && judge(pass, &err)) {
 		err_clear(&err);
+		client_learn(pass->client, &pass->memory.recall);
+	} else {
+		pass_forget(pass);
+	}
 	if (env->options.unattended && err.code == ERR_CODE_BUSY)
 		err_clear(&err);
 	chan_report_err(report_r, &err);

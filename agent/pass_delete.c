@@ -28,7 +28,8 @@ static bool recv_dele(void *arg, size_t i, const struct reply *reply,
 
 bool pass_delete(struct pass *pass, struct err *err)
 {
-	struct window window = { 0, 0, send_dele, recv_dele, pass };
+	struct window window = { .send = send_dele,
+		.recv = recv_dele, .arg = pass };
 
 	window.count = pass_select(pass, PLAN_DELETE);
 	if (window.count == 0)

@@ -262,7 +262,8 @@ static void count_rest(struct pass *pass)
 
 bool pass_fetch(struct pass *pass, struct err *err)
 {
-	struct window window = { 0, 0, send_retr, recv_retr, pass };
+	struct window window = { .send = send_retr,
+		.recv = recv_retr, .arg = pass };
 	struct err why = ERR_INIT;
 	size_t i;
 

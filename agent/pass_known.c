@@ -71,7 +71,8 @@ static size_t keep_only(struct pass *pass, bool trouble)
 
 bool pass_check_known(struct pass *pass, bool trouble, struct err *err)
 {
-	struct window window = { 0, 0, send_top, recv_top, pass };
+	struct window window = { .send = send_top,
+		.recv = recv_top, .arg = pass };
 	size_t i;
 
 	pass_select(pass, PLAN_CHECK);
@@ -123,8 +124,8 @@ static bool mark_action(struct pass *pass, enum plan_action action,
 	struct err *err)
 {
 	const struct identity none = identity_none();
-	struct window window = { pass_select(pass, action), 0, send_top,
-		recv_mark, pass };
+	struct window window = { .count = pass_select(pass, action),
+		.send = send_top, .recv = recv_mark, .arg = pass };
 	size_t i;
 
 	if (may_ask_top(pass))

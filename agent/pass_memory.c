@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <inttypes.h>
+#include <string.h>
 
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
@@ -54,6 +55,13 @@ void pass_learn_server(struct pass *pass)
 		pass->report->cert_expiry = tls_expiry(tls);
 	pass->report->login_delay = capa_login_delay(capa);
 	judge_expiry(pass, capa);
+}
+
+/* Whatever went wrong may have come of what was remembered. */
+void pass_forget(struct pass *pass)
+{
+	memset(&pass->memory.recall, 0, sizeof(pass->memory.recall));
+	memset(&pass->memory.glance, 0, sizeof(pass->memory.glance));
 }
 
 void pass_remember(struct pass *pass)

@@ -9,11 +9,13 @@
 #include "agent/memory.h"
 #include "agent/pass.h"
 #include "agent/plan.h"
+#include "agent/pop3/window.h"
 
 /*
  * What the files of a pass share: pass.c (its course), pass_known.c (TOP),
  * pass_fetch.c (RETR), pass_step.c (sessions gone wrong), pass_delete.c (DELE
- * and QUIT), pass_memory.c (what outlasts it).
+ * and QUIT), pass_memory.c (what outlasts it), pass_glance.c (a look instead of
+ * a listing).
  */
 
 struct pass {
@@ -54,6 +56,7 @@ struct pass {
 	bool lockstep;			/* one command at a time */
 	bool out_of_step;		/* hold the session again, in lockstep */
 	uint64_t odd_sizes;		/* messages of another size than listed */
+	uint64_t stat_size;		/* pass_glance.c: what STAT said, or 0 */
 };
 
 /* Tells the parent how far we are. */
@@ -93,6 +96,8 @@ bool pass_note_known(struct pass *pass, struct plan_message *m,
 void pass_recall(struct pass *pass);
 /* After the login: what the server announces about itself. */
 void pass_learn_server(struct pass *pass);
+/* A pass that failed: what it remembered does not count any more. */
+void pass_forget(struct pass *pass);
 /* The report is complete but for its turn: fills that in, and leaves all of
  * it to the next pass. */
 void pass_remember(struct pass *pass);
@@ -104,5 +109,12 @@ bool pass_fetch(struct pass *pass, struct err *err) MUST_USE;
 /* Deletes every PLAN_DELETE, and ends the session with QUIT. */
 bool pass_delete(struct pass *pass, struct err *err) MUST_USE;
 bool pass_quit(struct pass *pass, struct err *err) MUST_USE;
+
+/* May a look be enough? Then pass_glance() takes it: *same_r when there is
+ * nothing to list. */
+bool pass_may_glance(const struct pass *pass);
+bool pass_glance(struct pass *pass, bool *same_r, struct err *err) MUST_USE;
+/* After a pass that went through and has listed all: for the next look. */
+void pass_note_glance(struct pass *pass);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "agent/base/arena.h"
 #include "agent/ledger.h"
-#include "agent/pop3/client.h"
+#include "agent/pop3/listing.h"
 #include "config/config.h"
 
 /*

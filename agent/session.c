@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/base/arena.h"
 #include "agent/base/limits.h"
@@ -34,7 +35,7 @@ struct client *session_connect(const struct session_options *options,
 	const struct client_options client = { options->account,
 		options->trust, options->config->secret_env, options->stop_fd,
 		options->trace != NULL ? session_trace : NULL, options->trace,
-		options->ticket, options->ticket_len };
+		options->recall };
 
 	return client_open(&client, err);
 }
@@ -84,15 +85,33 @@ bool session_secret(const struct session_options *options,
 		options->may_ask, secret_r, err);
 }
 
+/* A login that left in a burst with what follows it may have been refused for
+ * that: the server may not be what it was. */
+static bool is_surprise(const struct client *client, const struct err *err)
+{
+	return client_in_burst(client) && err->class != ERR_STOP
+		&& err->code != ERR_CODE_AUTH;
+}
+
 static struct client *log_in(const struct session_options *options,
 	const struct secret *secret, struct err *err)
 {
 	struct client *client = session_connect(options, err);
+	bool surprise;
 
-	if (client == NULL || client_login(client, secret, err))
+	if (client == NULL)
+		return NULL;
+	client_ahead(client, options->ahead, options->last);
+	if (client_login(client, secret, err))
 		return client;
+	surprise = is_surprise(client, err);
 	client_close(client);
-	return NULL;
+	if (!surprise)
+		return NULL;
+	log_debug("asking the server anew: %s", err->text);
+	memset(options->recall, 0, sizeof(*options->recall));
+	err_clear(err);
+	return log_in(options, secret, err);
 }
 
 /* The old one may have run out since it was stored. The same one again would

@@ -21,8 +21,9 @@ struct session_options {
 	FILE *trace;			/* where the dialogue is shown, or NULL */
 	struct session_prompts *prompts;	/* answers, or NULL */
 	bool may_ask;			/* a person can be asked right now */
-	const void *ticket;		/* see tls_ticket(); or NULL */
-	size_t ticket_len;
+	struct recall *recall;		/* see struct client_options; or NULL */
+	enum client_ahead ahead;	/* see client_ahead() */
+	uint64_t last;
 };
 
 /* Connects and secures, but does not log in. */
@@ -36,7 +37,9 @@ bool session_secret(const struct session_options *options,
 
 /* The secret is read before the connection is made, so that a server does not
  * wait for a person, and wiped right after the login. When a token is refused
- * it is read once more: if it is another one by now, it gets a connection. */
+ * it is read once more: if it is another one by now, it gets a connection.
+ * What was remembered of the server and turns out not to hold is emptied, and
+ * a new connection made. */
 struct client *session_open(const struct session_options *options,
 	struct err *err) MUST_USE;
 

@@ -23,6 +23,14 @@
  * server gets a full handshake this often, whatever it would take. */
 #define LIMIT_TICKET		(12 * 1024)
 #define LIMIT_TICKET_S		86400
+/* What is remembered of a server's capabilities: real ones take a third of
+ * this; and how long, so that a new version of the server is noticed. */
+#define LIMIT_RECALL_CAPA	1024
+#define LIMIT_RECALL_S		86400
+/* Maildrops smaller than this are listed always: that costs no more than a
+ * packet or two. The larger ones at least so often. */
+#define LIMIT_GLANCE_COUNT	100
+#define LIMIT_GLANCE_S		3600
 /* How long ahead of a certificate's end its owner hears of it. */
 #define LIMIT_CERT_WARN_S	(14 * 86400)
 /* Commands not yet answered. Both socket buffers hold this much on every

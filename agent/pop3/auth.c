@@ -67,17 +67,37 @@ bool auth_send(struct login *login, const char *line, const char *mask,
 	client_patience(client, login->account->timeouts.login);
 	wire_hide(client->wire, login->secret->text, line);
 	ok = wire_put_secret(client->wire, line, mask, err)
+		&& (!login->burst || client_put_ahead(client, err))
 		&& client_reply(client, "the login", reply_r, err);
 	wire_hide(client->wire, login->secret->text, NULL);
+	return ok;
+}
+
+/* RFC 4422 section 4: "=" is an empty message. */
+static bool in_one_line(struct login *login, const char *name,
+	const char *message, struct reply *reply_r, struct err *err)
+{
+	char line[LIMIT_COMMAND + 64], mask[64];
+	bool ok;
+
+	snprintf(line, sizeof(line), "AUTH %s %s", name,
+		message[0] != '\0' ? message : "=");
+	snprintf(mask, sizeof(mask), "AUTH %s " AUTH_MASK, name);
+	ok = auth_send(login, line, mask, reply_r, err);
+	explicit_bzero(line, sizeof(line));
 	return ok;
 }
 
 bool auth_message(struct login *login, const char *name, const char *message,
 	struct reply *reply_r, struct err *err)
 {
-	char line[LIMIT_COMMAND + 64], mask[64];
-	bool ok;
+	size_t len = strlen("AUTH  \r\n") + strlen(name) + strlen(message);
 
+	if (login->burst && len <= LIMIT_COMMAND_LINE)
+		return in_one_line(login, name, message, reply_r, err)
+			&& (reply_r->kind != REPLY_CONTINUE || err_set(err,
+				ERR_PROTO, "the server wants the login (%s) in more than one line", name));
+	login->burst = false;
 	if (!auth_invite(login, name, reply_r, err))
 		return false;
 	if (reply_r->kind == REPLY_CONTINUE)
@@ -91,13 +111,7 @@ bool auth_message(struct login *login, const char *name, const char *message,
 		return false;
 	log_debug("AUTH %s alone was refused, sending all in one line", name);
 	err_clear(err);
-	/* RFC 4422 section 4: "=" is an empty message. */
-	snprintf(line, sizeof(line), "AUTH %s %s", name,
-		message[0] != '\0' ? message : "=");
-	snprintf(mask, sizeof(mask), "AUTH %s " AUTH_MASK, name);
-	ok = auth_send(login, line, mask, reply_r, err);
-	explicit_bzero(line, sizeof(line));
-	return ok;
+	return in_one_line(login, name, message, reply_r, err);
 }
 
 void auth_cancel(struct login *login)
@@ -233,14 +247,40 @@ static bool no_mechanism(struct login *login, struct err *err)
 		: " (but SCRAM, CRAM-MD5 and GSSAPI need GNU SASL, which is not built in)");
 }
 
+/* The way that went well the last time, if it is still allowed here. What the
+ * server offers was remembered as well. */
+static bool as_before(struct login *login, enum auth_mech *mech_r)
+{
+	const struct recall *recall = login->client->recall;
+	enum auth_mech list[AUTH_MECHS];
+	size_t i, count = recall == NULL ? 0 : choose(login, list);
+
+	for (i = 0; i < count; i++)
+		if (strcmp(config_auth_name(list[i]), recall->mechanism) == 0) {
+			*mech_r = list[i];
+			return true;
+		}
+	return false;
+}
+
 static bool log_in(struct login *login, struct err *err)
 {
 	enum auth_mech list[AUTH_MECHS];
-	size_t i, count = choose(login, list);
+	size_t i, count;
+
+	login->y = hides_plus(&login->client->capa);
+	if (as_before(login, &list[0])) {
+		login->client->mechanism = config_auth_name(list[0]);
+		snprintf(login->client->why, sizeof(login->client->why),
+			"it went well the last time");
+		login->burst = login->client->capa.pipelining
+			&& login->client->ahead != AHEAD_NONE;
+		return attempt(login, list[0], err);
+	}
+	count = choose(login, list);
 
 	if (count == 0)
 		return no_mechanism(login, err);
-	login->y = hides_plus(&login->client->capa);
 	note_choice(login, list[0], count);
 	if (attempt(login, list[0], err))
 		return true;
@@ -263,8 +303,8 @@ static bool log_in(struct login *login, struct err *err)
 bool auth_run(struct client *client, const struct secret *secret,
 	struct err *err)
 {
-	struct login login = { client, client->options.account, secret,
-		false };
+	struct login login = { .client = client,
+		.account = client->options.account, .secret = secret };
 	bool ok;
 
 	wire_hide(client->wire, secret->text, NULL);

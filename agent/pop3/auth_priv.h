@@ -17,6 +17,7 @@ struct login {
 	const struct account *account;
 	const struct secret *secret;	/* password or token; may be empty */
 	bool y;				/* SCRAM: we could bind, the server not */
+	bool burst;			/* all in one go, with what comes next */
 };
 
 /* One attempt with the mechanism of that SASL name (NULL outside SASL).
@@ -43,14 +44,16 @@ bool auth_invite(struct login *login, const char *name, struct reply *reply_r,
 	struct err *err);
 
 /* A line that is or holds a secret, and the answer; what is masked in the
- * trace is also masked where the server repeats it. */
+ * trace is also masked where the server repeats it. In a burst the commands
+ * that come after the login leave with it. */
 bool auth_send(struct login *login, const char *line, const char *mask,
 	struct reply *reply_r, struct err *err);
 
 /* The whole of a mechanism in which the client says one thing. A server that
  * refuses the command without a word about the login gets it again with the
  * message in the same line: nothing secret had been sent, so the refusal is
- * not about the secret, and some know no other form. */
+ * not about the secret, and some know no other form. In a burst it is one
+ * line at once, if that is short enough for one. */
 bool auth_message(struct login *login, const char *name, const char *message,
 	struct reply *reply_r, struct err *err);
 

@@ -30,6 +30,7 @@ bool auth_user(struct login *login, const char *name, struct err *err)
 {
 	char line[LIMIT_COMMAND_LINE + 1];
 	struct reply reply;
+	size_t ignored;
 	bool ok;
 
 	(void)name;
@@ -37,12 +38,20 @@ bool auth_user(struct login *login, const char *name, struct err *err)
 	    || too_long("PASS", 5 + login->secret->len, err))
 		return false;
 	snprintf(line, sizeof(line), "USER %s", login->account->user);
-	if (!client_exchange(login->client, line, &reply, err)
-	    || !judged(&reply, "USER", err))
+	if (login->burst)
+		ok = wire_put(login->client->wire, line, &ignored, err);
+	else
+		ok = client_exchange(login->client, line, &reply, err)
+			&& judged(&reply, "USER", err);
+	if (!ok)
 		return false;
 	snprintf(line, sizeof(line), "PASS %s", login->secret->text);
+	/* In a burst this is the answer to USER. */
 	ok = auth_send(login, line, "PASS " AUTH_MASK, &reply, err);
 	explicit_bzero(line, sizeof(line));
+	if (ok && login->burst)
+		ok = judged(&reply, "USER", err) && client_reply(login->client,
+			"PASS", &reply, err);
 	return ok && judged(&reply, "PASS", err);
 }
 

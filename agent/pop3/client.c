@@ -9,6 +9,7 @@
 #include "agent/base/limits.h"
 #include "agent/base/log.h"
 #include "agent/pop3/client_priv.h"
+#include "agent/pop3/window.h"
 
 /* Slower than this a body is taken for an attempt to hold us up. */
 #define SLOWEST_BYTES_PER_SECOND 200
@@ -125,6 +126,7 @@ static bool ask_capa(struct client *client, struct err *err)
 	size_t len, n;
 
 	memset(&client->capa, 0, sizeof(client->capa));
+	client->capa_text[0] = '\0';
 	client_patience(client, timeouts(client)->command);
 	if (!client_exchange(client, "CAPA", &reply, err))
 		return false;
@@ -139,6 +141,8 @@ static bool ask_capa(struct client *client, struct err *err)
 		if (len == 1 && line[0] == '.')
 			return true;
 		reply_capa(line, len, &client->capa);
+		recall_add(client->capa_text, sizeof(client->capa_text), line,
+			len);
 	}
 	return err_set(err, ERR_PROTO,
 		"the server lists more than %d capabilities", LIMIT_CAPA_LINES);
@@ -166,8 +170,9 @@ static bool secure(struct client *client, struct err *err)
 		account->name, account->tls_name, account->trust,
 		account->ca_file, account->pin, account->priority,
 		account->client_cert, account->client_key,
-		account->tls == TLS_IMPLICIT, client->options.ticket,
-		client->options.ticket_len,
+		account->tls == TLS_IMPLICIT,
+		client->ticket != NULL ? client->ticket->ticket : NULL,
+		client->ticket != NULL ? client->ticket->ticket_len : 0,
 	};
 
 	if (!wire_start_tls(client->wire, client->options.trust, &options,
@@ -179,21 +184,30 @@ static bool secure(struct client *client, struct err *err)
 	return true;
 }
 
+/* What the last session was told is not asked for again. */
+static bool learn_capa(struct client *client, struct err *err)
+{
+	if (client->recall == NULL)
+		return ask_capa(client, err);
+	recall_capa(client->recall->before, &client->capa);
+	return true;
+}
+
 /* STLS is mandatory here: a server, or somebody between, that does not offer
- * it ends the session before anything secret is sent. */
+ * it ends the session before anything secret is sent. RFC 2595 section 4: what
+ * was learnt in the clear is forgotten. */
 static bool start_tls(struct client *client, struct err *err)
 {
 	struct reply reply;
 
+	if (client->recall == NULL && !ask_capa(client, err))
+		return false;
 	if (client->capa.known && !client->capa.stls)
 		return err_set(err, ERR_PROTO,
 			"the server does not offer STLS; use tls: implicit with port 995");
-	if (!must(client, "STLS", timeouts(client)->command, ERR_PROTO,
-		&reply, err) || !secure(client, err))
-		return false;
-	/* RFC 2595 section 4: what was learnt in the clear is forgotten. */
 	client->capa_clear = client->capa;
-	return ask_capa(client, err);
+	return must(client, "STLS", timeouts(client)->command, ERR_PROTO,
+		&reply, err) && secure(client, err);
 }
 
 static bool say_hello(struct client *client, struct err *err)
@@ -202,13 +216,35 @@ static bool say_hello(struct client *client, struct err *err)
 
 	if (tls == TLS_IMPLICIT && !secure(client, err))
 		return false;
-	if (!greet(client, err) || !ask_capa(client, err))
+	if (!greet(client, err)
+	    || (tls == TLS_STARTTLS && !start_tls(client, err)))
 		return false;
-	return tls != TLS_STARTTLS || start_tls(client, err);
+	return learn_capa(client, err);
+}
+
+static struct client *new_client(const struct client_options *options,
+	const struct net *net, bool with_ticket)
+{
+	struct client *client = mem_grow(NULL, 1, sizeof(*client));
+	const struct account *account = options->account;
+	const struct recall *recall = options->recall;
+
+	memset(client, 0, sizeof(*client));
+	client->options = *options;
+	if (recall != NULL && recall_holds(recall, account, clock_wall()))
+		client->recall = recall;
+	if (with_ticket)
+		client->ticket = recall;
+	client->session_end =
+		clock_after((int64_t)account->timeouts.session * 1000);
+	snprintf(client->peer, sizeof(client->peer), "%s", net->peer);
+	snprintf(client->story, sizeof(client->story), "%s", net->story);
+	client->wire = wire_new(net, options->trace, options->trace_arg);
+	return client;
 }
 
 static struct client *open_once(const struct client_options *options,
-	struct err *err)
+	bool with_ticket, struct err *err)
 {
 	const struct account *account = options->account;
 	const struct way way = { account->host, account->port,
@@ -221,14 +257,7 @@ static struct client *open_once(const struct client_options *options,
 	deadline = clock_after((int64_t)account->timeouts.connect * 1000);
 	if (!net_connect(&net, &way, options->stop_fd, deadline, err))
 		return NULL;
-	client = mem_grow(NULL, 1, sizeof(*client));
-	memset(client, 0, sizeof(*client));
-	client->options = *options;
-	client->session_end =
-		clock_after((int64_t)account->timeouts.session * 1000);
-	snprintf(client->peer, sizeof(client->peer), "%s", net.peer);
-	snprintf(client->story, sizeof(client->story), "%s", net.story);
-	client->wire = wire_new(&net, options->trace, options->trace_arg);
+	client = new_client(options, &net, with_ticket);
 	if (say_hello(client, err))
 		return client;
 	client_close(client);
@@ -238,16 +267,15 @@ static struct client *open_once(const struct client_options *options,
 struct client *client_open(const struct client_options *options,
 	struct err *err)
 {
-	struct client_options without = *options;
-	struct client *client = open_once(options, err);
+	bool ticket = options->recall != NULL
+		&& options->recall->ticket_len != 0;
+	struct client *client = open_once(options, ticket, err);
 
-	if (client != NULL || options->ticket == NULL
-	    || err->class != ERR_PROTO)
+	if (client != NULL || !ticket || err->class != ERR_PROTO)
 		return client;
 	/* The certificates in a ticket may be those of last week. */
 	log_debug("without the TLS ticket once more: %s", err->text);
-	without.ticket = NULL;
-	return open_once(&without, err);
+	return open_once(options, false, err);
 }
 
 void client_close(struct client *client)
@@ -261,7 +289,66 @@ void client_close(struct client *client)
 bool client_login(struct client *client, const struct secret *secret,
 	struct err *err)
 {
-	return auth_run(client, secret, err) && ask_capa(client, err);
+	memcpy(client->capa_before, client->capa_text,
+		sizeof(client->capa_before));
+	if (!auth_run(client, secret, err))
+		return false;
+	if (client->recall == NULL)
+		return ask_capa(client, err);
+	recall_capa(client->recall->after, &client->capa);
+	return true;
+}
+
+void client_ahead(struct client *client, enum client_ahead ahead,
+	uint64_t last)
+{
+	client->ahead = ahead;
+	client->ahead_last = last;
+}
+
+bool client_put_ahead(struct client *client, struct err *err)
+{
+	bool look = client->ahead == AHEAD_LOOK;
+
+	client->burst = true;
+	client->ahead_sent = 2;
+	return client_put(client, look ? "STAT" : "UIDL", 0, err)
+		&& client_put(client, look ? "UIDL" : "LIST",
+			look ? client->ahead_last : 0, err);
+}
+
+size_t client_take_ahead(struct client *client, enum client_ahead what)
+{
+	size_t sent = client->ahead == what ? client->ahead_sent : 0;
+
+	client->ahead_sent -= sent;
+	return sent;
+}
+
+bool client_in_burst(const struct client *client)
+{
+	return client->burst;
+}
+
+void client_learn(struct client *client, struct recall *recall)
+{
+	struct tls *tls = client_tls(client);
+
+	if (client->recall == NULL) {
+		memset(recall, 0, sizeof(*recall));
+		recall_key(client->options.account, recall->key,
+			sizeof(recall->key));
+		recall->learned = clock_wall();
+		memcpy(recall->before, client->capa_before,
+			sizeof(recall->before));
+		memcpy(recall->after, client->capa_text,
+			sizeof(recall->after));
+		snprintf(recall->mechanism, sizeof(recall->mechanism), "%s",
+			client->mechanism);
+	}
+	if (tls == NULL || !tls_ticket(tls, recall->ticket,
+		sizeof(recall->ticket), &recall->ticket_len))
+		recall->ticket_len = 0;
 }
 
 const struct capa *client_capa(const struct client *client)

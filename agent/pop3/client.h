@@ -8,6 +8,7 @@
 
 #include "agent/base/arena.h"
 #include "agent/base/err.h"
+#include "agent/pop3/recall.h"
 #include "agent/pop3/reply.h"
 #include "agent/pop3/wire.h"
 #include "config/config.h"
@@ -32,8 +33,9 @@ struct client_options {
 	int stop_fd;			/* readable: give up with ERR_STOP */
 	wire_trace *trace;		/* or NULL */
 	void *trace_arg;
-	const void *ticket;		/* see tls_ticket(); or NULL */
-	size_t ticket_len;
+	/* What the last session left, or NULL; it must outlive the client. One
+	 * that does not hold any more is not used. */
+	const struct recall *recall;
 };
 
 /* Connects, reads the greeting, asks for capabilities and secures the
@@ -54,6 +56,23 @@ void client_close(struct client *client);
  * Capabilities are asked for again: they may change (RFC 2449 section 5). */
 bool client_login(struct client *client, const struct secret *secret,
 	struct err *err) MUST_USE;
+
+/* What leaves in one burst with the login, if all that is needed for that is
+ * known from the last session; else with the command's own function. */
+enum client_ahead {
+	AHEAD_NONE,
+	AHEAD_LISTING,			/* what client_listing() needs */
+	AHEAD_LOOK			/* what client_look() needs */
+};
+/* Before client_login(). `last` is for the look. */
+void client_ahead(struct client *client, enum client_ahead ahead,
+	uint64_t last);
+/* Did the login leave in a burst? If it failed then, it may be for that, and
+ * another session without knowledge is due, unless the server has said that
+ * the credentials are wrong. */
+bool client_in_burst(const struct client *client);
+/* Puts what this session learned into `recall`, at its end. */
+void client_learn(struct client *client, struct recall *recall);
 
 /* One command at a time from now on, whatever the server offers. */
 void client_lockstep(struct client *client);
@@ -83,45 +102,6 @@ bool client_rset(struct client *client, struct err *err) MUST_USE;
 /* The server deletes what was marked when it answers +OK; any error means
  * that nobody knows. The session is over either way. */
 bool client_quit(struct client *client, struct err *err) MUST_USE;
-
-/* One message of the listing. */
-struct listed {
-	uint64_t number;
-	uint64_t size;			/* octets as the server counts; 0 unknown */
-	const char *uid;		/* uid_len bytes, any content */
-	size_t uid_len;
-};
-
-struct listing {
-	struct listed *messages;	/* in ascending order of number */
-	size_t count;
-	bool has_uids;			/* the server knows UIDL */
-};
-
-/* UIDL and LIST, in one burst if the server pipelines. UIDL is the master:
- * LIST adds sizes. Strings live in `arena`. ERR_PROTO beyond LIMIT_LISTING
- * messages, for a number listed twice, or a line that makes no sense. */
-bool client_listing(struct client *client, struct arena *arena,
-	struct listing *listing_r, struct err *err) MUST_USE;
-
-/* Many commands at once. send(i) puts exactly one command with
- * client_put(); recv(i) gets exactly its reply, and must read the lines that
- * follow it, if any, with client_body(). At most LIMIT_WINDOW_BYTES of
- * commands are unanswered at a time; one, if the server does not pipeline. */
-struct window {
-	size_t count;
-	size_t got;			/* set: replies that recv() has dealt with */
-	bool (*send)(void *arg, size_t i, struct err *err);
-	bool (*recv)(void *arg, size_t i, const struct reply *reply,
-		struct err *err);
-	void *arg;
-};
-bool client_window(struct client *client, struct window *window,
-	struct err *err) MUST_USE;
-
-/* Puts "VERB number", or "VERB number 0" for TOP. */
-bool client_put(struct client *client, const char *verb, uint64_t number,
-	struct err *err) MUST_USE;
 
 /* The lines that follow the reply just read, decoded. `size` is what the
  * server announced, for the deadline; 0 if unknown. One at a time. */

@@ -22,6 +22,13 @@ struct client {
 	char story[RACE_STORY];
 	const char *mechanism;
 	char why[200];			/* and why that one */
+	/* The last session's, if it holds; the texts are this one's. */
+	const struct recall *recall, *ticket;
+	char capa_before[LIMIT_RECALL_CAPA], capa_text[LIMIT_RECALL_CAPA];
+	enum client_ahead ahead;
+	uint64_t ahead_last;
+	size_t ahead_sent;		/* so many commands left with the login */
+	bool burst;
 	/* The body being read. */
 	struct source body;
 	struct dot dot;
@@ -41,6 +48,11 @@ bool client_reply(struct client *client, const char *what,
 /* One command and its status line; client_patience() before it. */
 bool client_exchange(struct client *client, const char *line,
 	struct reply *reply_r, struct err *err) MUST_USE;
+
+/* Puts the commands that leave with the login. */
+bool client_put_ahead(struct client *client, struct err *err) MUST_USE;
+/* How many of these have left already; none from now on. */
+size_t client_take_ahead(struct client *client, enum client_ahead what);
 
 /* auth.c: the login. */
 bool auth_run(struct client *client, const struct secret *secret,

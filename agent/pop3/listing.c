@@ -5,6 +5,8 @@
 
 #include "agent/base/limits.h"
 #include "agent/pop3/client_priv.h"
+#include "agent/pop3/listing.h"
+#include "agent/pop3/window.h"
 
 /*
  * The maildrop's listing: UIDL for identity, LIST for sizes.
@@ -201,7 +203,8 @@ bool client_listing(struct client *client, struct arena *arena,
 {
 	struct lister l = { client, arena, listing_r, 0, 0, 0,
 		{ "UIDL", "LIST" } };
-	struct window window = { 2, 0, send_one, recv_one, &l };
+	struct window window = { 2, 0, send_one, recv_one, &l,
+		client_take_ahead(client, AHEAD_LISTING) };
 
 	memset(listing_r, 0, sizeof(*listing_r));
 	return client_window(client, &window, err);

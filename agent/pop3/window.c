@@ -5,6 +5,7 @@
 
 #include "agent/base/limits.h"
 #include "agent/pop3/client_priv.h"
+#include "agent/pop3/window.h"
 
 /*
  * Two cursors over one list of commands: `sent` runs ahead of `got` as far as
@@ -64,7 +65,7 @@ static bool refill(struct client *client, const struct window *window,
 bool client_window(struct client *client, struct window *window,
 	struct err *err)
 {
-	struct progress p = { 0 };
+	struct progress p = { .sent = window->ahead };
 	struct reply reply;
 
 	for (window->got = 0; window->got < window->count; window->got++) {
