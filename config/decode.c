@@ -8,7 +8,7 @@
 #include "config/value.h"
 
 /* A shorter table is listed as a whole when nothing in it is near. */
-#define LISTED 7
+#define LISTED 8
 
 static const char *nearest(const struct field *fields, const char *word)
 {

@@ -145,7 +145,7 @@ static const struct wrong account[] = {
 	  "123456789012345: {}\n",
 	  { "f:2:3: accounts.a2345678901234567890123456789012345678901234567"
 	    "890123456789012345: the name is longer than 64" } },
-	{ RIGHT "    interval: 5m\n", { "f:7:5" WORK ".interval: unknown" } },
+	{ RIGHT "    parallel: 5\n", { "f:7:5" WORK ".parallel: unknown" } },
 	{ RIGHT "    prot: 5\n",
 	  { "f:7:5" WORK ".prot: unknown key; did you mean \"port\"?" } },
 	{ RIGHT "    port: 0\n", { "f:7:11" WORK ".port: must be a whole" } },
