@@ -87,7 +87,10 @@ struct ledger_entry *ledger_at(const struct ledger *ledger, size_t i);
 struct ledger_entry *ledger_find(const struct ledger *ledger, const char *uid,
 	size_t len, const struct ledger_entry *after);
 
-/* Is there an entry with a UID that is not gone? */
+/* A message of our own has a UID that begins so: none of a server's can. */
+#define LEDGER_NOTICE "\nnotice "
+bool ledger_is_notice(const struct ledger_entry *entry);
+/* Is there an entry with a server's UID that is not gone? */
 bool ledger_has_uids(const struct ledger *ledger);
 /* Was a new UID ever recorded, since the file was last written anew? */
 bool ledger_has_moved(const struct ledger *ledger);

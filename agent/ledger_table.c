@@ -141,9 +141,17 @@ bool ledger_has_uids(const struct ledger *l)
 
 	for (i = 0; i < l->count; i++)
 		if (l->entries[i]->uid_len != 0
-		    && l->entries[i]->state < LEDGER_GONE)
+		    && l->entries[i]->state < LEDGER_GONE
+		    && !ledger_is_notice(l->entries[i]))
 			return true;
 	return false;
+}
+
+bool ledger_is_notice(const struct ledger_entry *e)
+{
+	const size_t len = sizeof(LEDGER_NOTICE) - 1;
+
+	return e->uid_len >= len && memcmp(e->uid, LEDGER_NOTICE, len) == 0;
 }
 
 bool ledger_sizes_inexact(const struct ledger *l)

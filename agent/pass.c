@@ -90,6 +90,10 @@ static void message_done(void *arg, struct batch_slot *slot)
 	struct pass *pass = arg;
 	struct plan_message *m = slot->owner;
 
+	if (ledger_is_notice(slot->entry)) {
+		pass_notice_done(pass, slot);
+		return;
+	}
 	if (m == NULL)
 		return;		/* recovery: the listing is yet to come */
 	if (slot->item.state == ITEM_VOID)
@@ -264,6 +268,7 @@ static bool run(struct pass *pass, struct err *err)
 	pass_tell(pass, PHASE_RECOVER);
 	if (!recover(&pass->batch, &pass->dest_env, err))
 		return false;
+	pass->settled = true;
 	if (hold_session(pass, err))
 		return true;
 	if (!pass->out_of_step)

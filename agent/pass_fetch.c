@@ -192,7 +192,8 @@ static bool take_message(struct pass *pass, struct plan_message *m,
 static bool commit(struct pass *pass, struct err *err)
 {
 	pass->spoiled = !batch_commit(&pass->batch, err);
-	return !pass->spoiled;
+	pass->settled = !pass->spoiled;
+	return pass->settled;
 }
 
 static bool recv_retr(void *arg, size_t i, const struct reply *reply,

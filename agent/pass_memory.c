@@ -68,7 +68,7 @@ void pass_remember(struct pass *pass)
 {
 	struct outcome *outcome = &pass->memory.outcome;
 	const struct chan_report *report = pass->report;
-	int64_t now = clock_wall();
+	int64_t now = clock_wall(), since = outcome->failing_since;
 
 	if (!pass->recalled)
 		return;
@@ -78,5 +78,9 @@ void pass_remember(struct pass *pass)
 	if (outcome_add(outcome, report, now))
 		pass->report->turn = outcome_turn(outcome,
 			pass->account->notice.after, now);
+	if (report->turn != TURN_NONE && pass->account->notice.mail)
+		pass_notice(pass, (enum chan_turn)report->turn,
+			report->turn == TURN_FAILING ? outcome->failing_since
+			: since);
 	memory_write(pass->dir.dir, &pass->memory);
 }

@@ -16,6 +16,7 @@
  * pass_fetch.c (RETR), pass_step.c (sessions gone wrong), pass_delete.c (DELE
  * and QUIT), pass_memory.c (what outlasts it), pass_glance.c (a look instead of
  * a listing).
+ * and QUIT), pass_memory.c (what outlasts it), pass_notice.c (mail of ours).
  */
 
 struct pass {
@@ -29,6 +30,9 @@ struct pass {
 	struct marker marker;
 	struct memory memory;
 	bool recalled;			/* `memory` was read, under the lock */
+	/* Recovery is done and no commit has failed since: the destination
+	 * can take more. */
+	bool settled;
 	struct ledger *ledger;
 	struct dest_env dest_env;
 	struct batch batch;
@@ -72,6 +76,8 @@ uint64_t pass_number(const struct pass *pass, size_t i);
 bool pass_in_step(struct pass *pass, const struct plan_message *m,
 	uint64_t bytes, struct err *err) MUST_USE;
 void pass_start_over(struct pass *pass);
+/* Takes away what is staged and not committed. */
+void pass_drop_staged(struct pass *pass);
 /* After a session: remembers a server whose sizes are not exact. */
 void pass_learn_sizes(struct pass *pass);
 
@@ -101,6 +107,12 @@ void pass_forget(struct pass *pass);
 /* The report is complete but for its turn: fills that in, and leaves all of
  * it to the next pass. */
 void pass_remember(struct pass *pass);
+
+/* Delivers a message that tells of the turn to the account's own destination;
+ * if that cannot be done, the log has to do. */
+void pass_notice(struct pass *pass, enum chan_turn turn, int64_t since);
+/* For struct batch: the fate of such a message is written down. */
+void pass_notice_done(struct pass *pass, const struct batch_slot *slot);
 
 /* Marks as seen every message that is listed and not known. */
 bool pass_baseline(struct pass *pass, struct err *err) MUST_USE;

@@ -78,7 +78,7 @@ void pass_blame(struct pass *pass, const struct window *window,
 }
 
 /* What is staged and not committed may be any message: away with it. */
-static void drop_staged(struct pass *pass)
+void pass_drop_staged(struct pass *pass)
 {
 	struct err err = ERR_INIT;
 	size_t i;
@@ -98,7 +98,7 @@ void pass_start_over(struct pass *pass)
 	log_info("holding the session again, one command at a time");
 	client_close(pass->client);
 	pass->client = NULL;
-	drop_staged(pass);
+	pass_drop_staged(pass);
 	for (i = 0; i < ledger_count(pass->ledger); i++)
 		ledger_at(pass->ledger, i)->claimed = false;
 	free(pass->listing.messages);

@@ -203,7 +203,8 @@ bool plan_recognise(struct plan *plan, struct plan_message *m,
 
 static bool is_lost(const struct ledger_entry *e)
 {
-	return !e->claimed && e->uid_len != 0 && (e->state == LEDGER_INTENT
+	return !e->claimed && e->uid_len != 0 && !ledger_is_notice(e)
+		&& (e->state == LEDGER_INTENT
 		|| e->state == LEDGER_DELIVERED || e->state == LEDGER_DELETING
 		|| e->state == LEDGER_BASELINE);
 }

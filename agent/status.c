@@ -124,6 +124,9 @@ void status_forget(struct status_daemon *daemon)
 
 static void count(struct status_tally *tally, const struct ledger_entry *e)
 {
+	/* None of the server's. */
+	if (ledger_is_notice(e) && e->state == LEDGER_GONE)
+		return;
 	switch (e->state) {
 	case LEDGER_INTENT:
 		tally->open++;

@@ -57,6 +57,7 @@ struct proxy {
 /* What the owner of an account that cannot be polled is told. */
 struct notice {
 	uint64_t after;			/* seconds that it has failed */
+	bool mail;			/* by a message to its destination */
 };
 
 /* Programs run at an event; NULL-terminated argvs, or NULL. */

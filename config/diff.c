@@ -114,6 +114,7 @@ static bool same(const struct field *field, const void *before,
 	case FIELD_PROXY:
 		return same_proxy(a, b);
 	case FIELD_MAP:
+	case FIELD_NOTICE:
 		return same_rows(field->fields, 0, a, b);
 	case FIELD_CHOICE:
 		return same_choice(field, a, b);

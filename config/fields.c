@@ -207,6 +207,17 @@ static const struct field hook_fields[] = {
 	{ .key = NULL }
 };
 
+/* Who writes the key wants a message. */
+static const struct notice notice_fresh = { .after = DAY, .mail = true };
+
+static const struct field notice_fields[] = {
+	{ "after", FIELD_SECONDS, AT(notice, after), MINUTE, 365 * DAY,
+	  .help = "how long the account has failed" },
+	{ "mail", FIELD_BOOL, AT(notice, mail),
+	  .help = "whether a message tells of it" },
+	{ .key = NULL }
+};
+
 const struct field account_fields[] = {
 	{ "host", FIELD_HOST, AT(account, host), .max = HOST_LONGEST,
 	  .help = "the name or address of the POP3 server" },
@@ -240,6 +251,9 @@ const struct field account_fields[] = {
 	  .fields = timeout_fields, .fresh = &account_fresh.timeouts,
 	  .size = sizeof(struct account_timeouts),
 	  .help = "how long to wait" },
+	{ "notice", FIELD_NOTICE, AT(account, notice), .fields = notice_fields,
+	  .fresh = &notice_fresh, .size = sizeof(struct notice),
+	  .help = "when to tell that the account fails" },
 	{ "hooks", FIELD_MAP, AT(account, hooks), .fields = hook_fields,
 	  .size = sizeof(struct account_hooks),
 	  .help = "programs to run at an event" },

@@ -40,6 +40,7 @@ enum field_type {
 	FIELD_SOCKET,	/* const char *, the path of a local socket */
 	FIELD_ADDRESS,	/* const char *, a numeric address */
 	FIELD_KEEP,	/* struct keep */
+	FIELD_NOTICE,	/* struct notice: `fields` describe it, or one value */
 	FIELD_MAP,	/* the struct that `fields` describe */
 	FIELD_CHOICE,	/* the same, exactly one row with a `choice` given */
 	FIELD_SECRET,	/* struct secret_source: a choice, or the text */

@@ -116,6 +116,21 @@ static bool take_keep(struct decoder *d, struct yaml_node *node,
 	return true;
 }
 
+/* One value stands for `mail` or for `after`, which says both. */
+static bool take_notice(struct decoder *d, struct yaml_node *node,
+	const struct field *f, void *member)
+{
+	struct notice *notice = member;
+
+	if (node->kind == YAML_MAP)
+		return decode_submap(d, node, f, member);
+	memcpy(notice, f->fresh, f->size);
+	if (is(node, "true") || is(node, "false"))
+		return take_bool(d, node, f, &notice->mail);
+	return take_seconds(d, node, field_find(f->fields, "after"),
+		&notice->after);
+}
+
 static void list_names(const char *const *names, char *out, size_t cap)
 {
 	size_t i, n = 0;
@@ -226,6 +241,8 @@ static const struct {
 		"an IPv4 or IPv6 address" },
 	[FIELD_KEEP] = { TEXT, false, take_keep,
 		"true, false or a duration such as 14d" },
+	[FIELD_NOTICE] = { TEXT | MAP, false, take_notice,
+		"true, false, a duration, or a map with after and mail" },
 	[FIELD_MAP] = { MAP, true, decode_submap, "a map of keys" },
 	[FIELD_CHOICE] = { MAP, false, decode_choice, "a map of keys" },
 	[FIELD_SECRET] = { TEXT | MAP, false, value_secret,

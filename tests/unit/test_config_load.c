@@ -175,6 +175,38 @@ static const struct way {
 	{ "socks5://u%40x:p%3Aq@@h", { "h", 1080, "u@x", "p:q@" } },
 };
 
+static const struct {
+	const char *text;
+	struct notice notice;
+} notices[] = {
+	{ "limits: {}", { 86400, false } },
+	{ "notice: true", { 86400, true } },
+	{ "notice: false", { 86400, false } },
+	{ "notice: 90m", { 5400, true } },
+	{ "notice: {}", { 86400, true } },
+	{ "notice: {after: 2d}", { 2 * 86400, true } },
+	{ "notice: {mail: false}", { 86400, false } },
+	{ "notice: {after: 1m, mail: false}", { 60, false } },
+};
+
+static void check_notices(void)
+{
+	const struct notice *n;
+	const struct config *c;
+	char text[300];
+	size_t i;
+
+	for (i = 0; i < sizeof(notices) / sizeof(notices[0]); i++) {
+		snprintf(text, sizeof(text), "defaults: {%s}\n"
+			"accounts: {a: " ACCOUNT "}\n", notices[i].text);
+		c = load(put("c", 0600, text));
+		n = c != NULL ? &c->accounts[0].notice : NULL;
+		tap_ok(n != NULL && n->after == notices[i].notice.after
+			&& n->mail == notices[i].notice.mail, "%s",
+			notices[i].text);
+	}
+}
+
 static bool same_or_none(const char *a, const char *b)
 {
 	return a == NULL || b == NULL ? a == b : same(a, b);
@@ -484,6 +516,7 @@ int main(void)
 	check_private();
 	check_password_file();
 	check_ways();
+	check_notices();
 	check_include();
 	check_places();
 	check_documents();

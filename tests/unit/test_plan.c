@@ -422,6 +422,28 @@ static void test_renumbered(size_t known, size_t fresh, size_t expected)
 	teardown();
 }
 
+/* A message of our own that waits for its destination. */
+static void test_notice(void)
+{
+	const struct ledger_entry what = { .uid = LEDGER_NOTICE "failing 5",
+		.uid_len = sizeof(LEDGER_NOTICE "failing 5") - 1,
+		.listed = 100 };
+	struct ledger_entry *e;
+
+	keep('d');
+	setup("", "new1:100 new2:100", 0);
+	e = put_intent(ledger, what.uid, what.uid_len, what.listed,
+		&what.identity);
+	e->claimed = false;
+	plan_make(&plan, &listing, ledger, &account, 0, NOW, arena);
+	tap_ok(!plan.renumbered && plan.messages[0].action == PLAN_FETCH
+		&& plan.messages[1].action == PLAN_FETCH,
+		"a notice is none of the server's messages");
+	tap_ok(ledger_is_notice(e) && !ledger_has_uids(ledger),
+		"nor has it one of its UIDs");
+	teardown();
+}
+
 int main(void)
 {
 	size_t i;
@@ -439,6 +461,7 @@ int main(void)
 	test_renumbered(20, 5, 5);
 	test_renumbered(1, 1, 1);
 	test_renumbered(5, 11, 5);
+	test_notice();
 	scratch_end();
 	return tap_done();
 }
