@@ -126,24 +126,22 @@ static bool is_address(const char *name)
 }
 
 /* A server that does not know what TLS is answers in clear text, or has sent
- * its greeting already. */
-static bool is_clear(struct tls *tls)
+ * its greeting already. False, with errno, while nothing is there to tell by:
+ * what arrives after the look must not be taken unseen. */
+static bool looks_like_tls(struct tls *tls)
 {
 	/* ContentType of an alert and of a handshake, RFC 8446 section 5.1. */
 	enum { ALERT = 21, HANDSHAKE = 22 };
-	ssize_t n;
-
-	if (tls->spoken)
-		return false;
-	n = recv(tls->net->fd, tls->clear, sizeof(tls->clear),
+	ssize_t n = recv(tls->net->fd, tls->clear, sizeof(tls->clear),
 		MSG_PEEK | MSG_DONTWAIT);
+
 	if (n <= 0)
-		return false;
+		return n == 0;
 	if (tls->clear[0] == ALERT || tls->clear[0] == HANDSHAKE)
-		tls->spoken = true;
-	else
-		tls->clear_len = (size_t)n;
-	return !tls->spoken;
+		return tls->spoken = true;
+	tls->clear_len = (size_t)n;
+	errno = EPROTO;
+	return false;
 }
 
 /* For GnuTLS, in place of its own function. */
@@ -151,10 +149,9 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t len)
 {
 	struct tls *tls = ptr;
 
-	if (!is_clear(tls))
-		return recv(tls->net->fd, buf, len, 0);
-	errno = EPROTO;
-	return -1;
+	if (!tls->spoken && !looks_like_tls(tls))
+		return -1;
+	return recv(tls->net->fd, buf, len, 0);
 }
 
 static bool set_priority(struct tls *tls, struct err *err)
