@@ -58,6 +58,7 @@ def success(_env):
                   (2, len(MESSAGES), None, None), "passes, messages, failing since, last error")
         tap.check(box["bytes"] >= sum(map(len, MESSAGES)), "bytes", box)
         tap.equal(box["ledger"]["deleted"], len(MESSAGES), "deleted")
+        tap.check(box["certificate_days_left"] > 0, "nothing of the certificate", box)
         text = one.expect(0, "status").out
         for words in ("last success " + stamp(box["last_success"]),
                       "in all 2 passes, %d messages" % len(MESSAGES)):
