@@ -63,6 +63,7 @@ static const struct field fields[] = {
 	  INT64_MAX },
 	{ "fault_warned", FIELD_TIME, offsetof(struct memory, fault_warned),
 	  INT64_MAX },
+	{ "cert_warned", FIELD_TIME, AT(cert_warned), INT64_MAX },
 	RECALL(key), RECALL(before), RECALL(after), RECALL(mechanism),
 	{ "recall_learned", FIELD_TIME, AT(recall.learned), INT64_MAX },
 	{ "recall_ticket", FIELD_TICKET, AT(recall), LIMIT_TICKET },

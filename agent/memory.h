@@ -50,8 +50,9 @@ struct memory {
 	struct recall recall;
 	struct glance glance;
 	/* When a person was last warned that the server keeps messages for
-	 * too short a time, or says that it is broken for good. */
-	int64_t expire_warned, fault_warned;
+	 * too short a time, says that it is broken for good, or has a
+	 * certificate that ends soon. */
+	int64_t expire_warned, fault_warned, cert_warned;
 };
 
 /* Adds a pass that ended now. False if it is no news: it met a lock of ours

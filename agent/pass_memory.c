@@ -46,13 +46,26 @@ static void judge_expiry(struct pass *pass, const struct capa *capa)
 			days, days == 1 ? "" : "s");
 }
 
+static void judge_certificate(struct pass *pass, int64_t until)
+{
+	int64_t left = until - clock_wall();
+
+	pass->report->cert_expiry = until;
+	if (until == 0 || left > LIMIT_CERT_WARN_S
+	    || pass->account->trust == TRUST_PIN
+	    || !may_warn(&pass->memory.cert_warned))
+		return;
+	log_warn("the server's certificate expires in %" PRId64 " days; after that nothing is fetched until the server's owner renews it",
+		left / DAY);
+}
+
 void pass_learn_server(struct pass *pass)
 {
 	const struct capa *capa = client_capa(pass->client);
 	const struct tls *tls = client_tls(pass->client);
 
 	if (tls != NULL)
-		pass->report->cert_expiry = tls_expiry(tls);
+		judge_certificate(pass, tls_expiry(tls));
 	pass->report->login_delay = capa_login_delay(capa);
 	judge_expiry(pass, capa);
 }

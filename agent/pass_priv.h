@@ -15,8 +15,7 @@
  * What the files of a pass share: pass.c (its course), pass_known.c (TOP),
  * pass_fetch.c (RETR), pass_step.c (sessions gone wrong), pass_delete.c (DELE
  * and QUIT), pass_memory.c (what outlasts it), pass_glance.c (a look instead of
- * a listing).
- * and QUIT), pass_memory.c (what outlasts it), pass_notice.c (mail of ours).
+ * a listing), pass_notice.c (mail of ours).
  */
 
 struct pass {

@@ -148,21 +148,6 @@ static bool ask_capa(struct client *client, struct err *err)
 		"the server lists more than %d capabilities", LIMIT_CAPA_LINES);
 }
 
-/* Once in the life of a process, which has one account. */
-static void warn_of_expiry(const struct client *client)
-{
-	static bool warned;
-	int64_t until = tls_expiry(wire_tls(client->wire));
-	int64_t left = until - clock_wall();
-
-	if (warned || until == 0 || left > LIMIT_CERT_WARN_S
-	    || client->options.account->trust == TRUST_PIN)
-		return;
-	warned = true;
-	log_warn("the server's certificate expires in %" PRId64 " days; after that nothing is fetched until the server's owner renews it",
-		left / 86400);
-}
-
 static bool secure(struct client *client, struct err *err)
 {
 	const struct account *account = client->options.account;
@@ -175,13 +160,10 @@ static bool secure(struct client *client, struct err *err)
 		client->ticket != NULL ? client->ticket->ticket_len : 0,
 	};
 
-	if (!wire_start_tls(client->wire, client->options.trust, &options,
+	return wire_start_tls(client->wire, client->options.trust, &options,
 		clock_min(client->session_end,
 			clock_after((int64_t)account->timeouts.tls * 1000)),
-		err))
-		return false;
-	warn_of_expiry(client);
-	return true;
+		err);
 }
 
 /* What the last session was told is not asked for again. */
