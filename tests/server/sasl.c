@@ -24,7 +24,10 @@ struct sasl {
 #endif
 };
 
-static step plain, login, external, xoauth2, oauthbearer, library;
+static step plain, login, external, xoauth2, oauthbearer;
+#ifdef HAVE_GSASL
+static step library;
+#endif
 
 static const struct mechanism {
 	const char *name;
@@ -319,14 +322,6 @@ end_library(struct sasl *x)
 }
 
 #else
-
-static void
-library(struct session *s, const char *text, size_t len)
-{
-	(void)text;
-	(void)len;
-	session_err(s, NULL, "no GNU SASL");
-}
 
 static void
 end_library(struct sasl *x)
