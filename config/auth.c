@@ -27,6 +27,8 @@ enum auth_need config_auth_need(enum auth_mech mech)
 static bool has(const struct account *account, enum auth_need need)
 {
 	bool automatic = account->auth_count == 0;
+	bool secret = account->password.kind != SECRET_NONE
+		|| account->token.kind != SECRET_NONE;
 
 	switch (need) {
 	case NEEDS_PASSWORD:
@@ -34,6 +36,11 @@ static bool has(const struct account *account, enum auth_need need)
 	case NEEDS_TOKEN:
 		return account->token.kind != SECRET_NONE;
 	case NEEDS_CERTIFICATE:
+		if (automatic)
+			return account->client_cert != NULL && !secret;
+		/* Behind these somebody else may know who we are. */
+		return account->client_cert != NULL || account->tunnel != NULL
+			|| account->socket != NULL;
 	case NEEDS_TICKET:
 		/* Whether there is a ticket, and whose, only the attempt
 		 * shows: it must be wanted. */

@@ -54,13 +54,16 @@ static void login(const struct judged *j)
 	const struct account *account = j->account;
 	int mech;
 
-	if (!sound(j, "password") || !sound(j, "token") || !sound(j, "auth"))
+	if (!sound(j, "password") || !sound(j, "token") || !sound(j, "auth")
+	    || !sound(j, "client_cert"))
 		return;
 	for (mech = 0; mech < AUTH_MECHS; mech++)
 		if (config_auth_possible(account, (enum auth_mech)mech))
 			return;
-	if (account->password.kind != SECRET_NONE
-	    || account->token.kind != SECRET_NONE)
+	if (account->auth_count > 0
+	    && (account->password.kind != SECRET_NONE
+	    || account->token.kind != SECRET_NONE
+	    || config_auth_need(account->auth[0]) == NEEDS_CERTIFICATE))
 		mistake_value(j->m, given(j, "auth"),
 			"%s needs %s, which the account does not have",
 			config_auth_name(account->auth[0]),

@@ -11,7 +11,7 @@ SASL.
 
 import contextlib
 
-from harness import agent, corpus, popd, readers, secrets, tap, wire
+from harness import agent, authority, corpus, popd, readers, secrets, tap, wire
 from harness.dovecot import Dovecot
 from harness.tokens import Tokens
 
@@ -140,6 +140,31 @@ def probe(server):
     result = one.expect(0, "probe", "box")
     tap.check("login: user as listed (the first of the account's list" in result.out,
               "not told", result)
+
+
+@tap.case("EXTERNAL: a certificate instead of a password, as long as it is the user's own")
+def external(_server):
+    own = authority.Authority("the authority of the users")
+    mine = own.issue(san=None, subject="/CN=jane", extensions=(
+        *authority.LEAF, "extendedKeyUsage=clientAuth")).bundle()
+    server = Dovecot()
+    server.mechanisms, server.client_ca = "plain external", own.path
+    for user in ("jane", "john"):
+        server.add(user, MESSAGES)
+    server.start()
+    try:
+        for tls in TLS:
+            for auth in ("auto", ["external"]):
+                keys = {"tls": tls, "auth": auth, "client_cert": mine, "password": None}
+                fetches(fetching(server, "jane", **keys), "jane", "external", "KEY-----")
+        result = fetching(server, "john", **keys).run("--trace", "fetch")
+        tap.equal((result.status, methods(result)), (77, ["external"]), "another's mail")
+        result = fetching(server, "jane", client_cert=mine).run("--trace", "fetch")
+        tap.equal(methods(result), ["plain"], "with a password, too")
+        result = fetching(server, "jane", password=None, auth=["external"]).fetch()
+        tap.equal(result.status, 78, "exit status without a certificate")
+    finally:
+        server.stop()
 
 
 def binding(offered, auth, *options):

@@ -55,7 +55,7 @@ ssl_key = <{key}
 disable_plaintext_auth = no
 mail_max_userip_connections = 0
 mail_location = {location_old}
-{oauth2}
+{extras}
 passdb {{
   driver = passwd-file
   args = scheme=PLAIN username_format=%u {root}/passwd
@@ -76,7 +76,7 @@ ssl_server_key_file = {key}
 auth_allow_cleartext = yes
 mail_max_userip_connections = 1000
 {location_new}
-{oauth2}
+{extras}
 passdb passwd-file {{
   passwd_file_path = {root}/passwd
 }}
@@ -91,6 +91,17 @@ pop3_uidl_format = %{{uid | hex(8)}}%{{uidvalidity | hex(8)}}
 """ + COMMON.replace("mail_plugins = {plugins}",
                      "mail_plugins {{\n  {plugins} = yes\n}}")
 
+# Certificates of clients, who are the users that these name.
+OLD_CLIENT_CA = """ssl_ca = <{client_ca}
+ssl_verify_client_cert = yes
+ssl_require_crl = no
+auth_ssl_username_from_cert = yes
+passdb {{
+  driver = static
+  mechanisms = external
+  args = nopassword
+}}
+"""
 # Tokens, checked at an endpoint.
 OAUTH2 = """introspection_mode = post
 introspection_url = {url}
