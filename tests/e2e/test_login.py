@@ -70,6 +70,10 @@ def apop_auto(_env):
     result, server, _ = play(GREETING % "<1.2@localhost>")
     tap.equal(result.status, 0, "exit status of\n%s" % result)
     tap.check(not any(line.startswith("APOP") for line in sent(server)), "APOP", sent(server))
+    result, server, _ = play(GREETING % "<1.2@localhost>", options=("--without", "user"),
+                             sasl="GSSAPI")
+    ended(result, 78)
+    tap.check(not any(line.startswith("APOP") for line in sent(server)), "APOP", sent(server))
 
 
 @tap.case("APOP with a timestamp that is none, or was made for an attack: 78, nothing sent"
@@ -171,7 +175,7 @@ def broken(mech, *rules):
     tap.check(len(sent(server)) < 8, "it went on and on", sent(server))
     tap.check(PASSWORD not in result.err, "in the trace", result)
     tap.equal(readers.maildir(one.path("Mail")), [], "messages delivered")
-    return result
+    return result, server
 
 
 @tap.case("odd and hostile challenges end the login (T-AUTH-07..16)")
@@ -190,7 +194,8 @@ def rounds(_env):
         raise tap.Skip("built without GNU SASL")
     for name, text in LATER.items():
         line = base64.b64encode(text.encode()).decode()
-        result = broken("scram-sha-256", 'on SASL 1 reply "+ %s\\r\\n"' % line)
+        result, server = broken("scram-sha-256", 'on SASL 1 reply "+ %s\\r\\n"' % line)
+        tap.check("*" in sent(server), "%s: the login is not cancelled" % name, sent(server))
         if "rounds" in name:
             tap.check("rounds of hashing" in result.err, "not told", result)
             tap.check(result.seconds < 2, "%.1f s" % result.seconds)
@@ -219,6 +224,17 @@ def signature(_env):
         result, server, _ = play(rule, sasl="SCRAM-SHA-256 PLAIN LOGIN")
         ended(result, 76)
         tap.equal(shown(server), [], "the password, shown")
+        after = [line for line in server.commands()[2:] if line not in ("*", "QUIT")]
+        tap.equal(after, [], "commands after the login")
+
+
+@tap.case("the reason why a token is refused is answered as its method wants it")
+def reason(_env):
+    for mech, answer in (("xoauth2", ""), ("oauthbearer", "AQ==")):
+        result, server, _ = play(sasl=mech.upper(), password=None, token="another")
+        ended(result, 77)
+        said = [line for line in sent(server) if line != "QUIT"]
+        tap.equal((len(said), said[-1]), (4, answer), "lines, and the last one")
 
 
 @tap.case("a greeting of 8 KiB of < costs nothing (T-AUTH-21)")
