@@ -75,8 +75,8 @@ class World:
             for number in range(1, ACCOUNTS):
                 made.add_like("u%d" % number, "u0")
             self.dovecot = made.start()
-            for user, count in (("big", MESSAGES), ("some", FEW)):
-                server.pull(made, made.port, user, count)
+            for user in ("big", "some"):
+                server.pull(made, made.port, user)
         return self.dovecot
 
     def line(self, port, rtt):
@@ -90,13 +90,13 @@ class World:
         return lambda folder: programs.Job(made, line.port if line else made.port, users,
                                            folder, kind)
 
-    def puller(self, user, count, line=None):
+    def puller(self, user, line=None):
         """Pulls and throws away; a Sample."""
         def pull():
             if line:
                 line.clear()
-            seconds, _size = server.pull(self.server(), line.port if line
-                                         else self.server().port, user, count)
+            made = self.server()
+            seconds, _size = server.pull(made, line.port if line else made.port, user)
             sample = measure.Sample(wall=seconds)
             if line:
                 sample.wire, sample.bursts = line.passed()
@@ -115,7 +115,7 @@ class World:
 def tmpfs(world):
     """10,000 messages into a Maildir in memory"""
     m = contest.contest(world.arena, ALL, world.job(["big"]), count=MESSAGES,
-                        others=[("raw pull", world.puller("big", MESSAGES))])
+                        others=[("raw pull", world.puller("big"))])
     yield from walls(m, {"mpop": 0.9, "raw pull": 1.15})
     yield from peers(m, "CPU", "cpu", "s", targets={"mpop": 0.8})
 
@@ -186,7 +186,7 @@ def long_line(world, rtt, names):
     line = world.line(world.server().port, rtt)
     m = contest.contest(world.arena, names, world.job(["some"], line=line), line=line,
                         count=FEW,
-                        others=[("raw pull", world.puller("some", FEW, line))])
+                        others=[("raw pull", world.puller("some", line))])
     yield from walls(m, {"raw pull": 1.25})
     yield from peers(m, "bursts", "bursts", "")
 

@@ -78,10 +78,10 @@ class Line:
         self.process.stdout.close()
 
 
-def pull(server, port, user, count):
+def pull(server, port, user):
     """What the wire can do: (seconds, bytes)."""
     done = subprocess.run([popd.program("BENCH_PULL", "tests/bench/pull"), str(port), user,
-                           server.PASSWORD, str(count)],
-                          stdout=subprocess.PIPE, check=True)
+                           server.PASSWORD], stdout=subprocess.PIPE,
+                          check=True)
     seconds, size = done.stdout.split()
     return float(seconds), int(size)
