@@ -9,24 +9,28 @@
 
 /*
  * Two cursors over one list of commands: `sent` runs ahead of `got` as far as
- * the bytes of unanswered commands allow, and is moved on after every reply,
- * so that the wire never drains. The commands leave when a reply has to be
- * waited for.
+ * the bytes of unanswered commands allow, and is moved on when a quarter of
+ * that is free: long before the wire drains, but not for each reply, as every
+ * packet costs both sides more than the commands in it. The commands leave when
+ * a reply has to be waited for.
  */
 
 /* "TOP 1 0" and CRLF, the shortest, is 6 bytes at least ("RETR 1\r\n" is 8). */
 #define SLOTS (LIMIT_WINDOW_BYTES / 4)
+#define REFILL_BELOW (LIMIT_WINDOW_BYTES / 4 * 3)
+/* "RETR 18446744073709551615 0" and CRLF fits. */
+#define COMMAND 48
 
 struct progress {
 	size_t sent;
 	size_t bytes;			/* of unanswered commands */
-	size_t weight[SLOTS];		/* of command i at i % SLOTS */
+	uint8_t weight[SLOTS];		/* of command i at i % SLOTS */
 };
 
 bool client_put(struct client *client, const char *verb, uint64_t number,
 	struct err *err)
 {
-	char line[48];
+	char line[COMMAND];
 
 	if (number == 0)
 		snprintf(line, sizeof(line), "%s", verb);
@@ -50,12 +54,14 @@ static bool may_send(const struct client *client, const struct window *window,
 static bool refill(struct client *client, const struct window *window,
 	struct progress *p, struct err *err)
 {
+	if (p->sent != window->got && p->bytes > REFILL_BELOW)
+		return true;
 	while (p->sent < window->count && may_send(client, window, p)) {
 		if (p->sent == window->got && !client_in_step(client, err))
 			return false;
 		if (!window->send(window->arg, p->sent, err))
 			return false;
-		p->weight[p->sent % SLOTS] = client->put_bytes;
+		p->weight[p->sent % SLOTS] = (uint8_t)client->put_bytes;
 		p->bytes += client->put_bytes;
 		p->sent++;
 	}
