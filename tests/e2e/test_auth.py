@@ -11,7 +11,7 @@ SASL.
 
 import contextlib
 
-from harness import agent, authority, corpus, popd, readers, secrets, tap, wire
+from harness import agent, authority, corpus, dovecot_conf, kerberos, popd, readers, secrets, tap, wire
 from harness.dovecot import Dovecot
 from harness.tokens import Tokens
 
@@ -142,17 +142,26 @@ def probe(server):
               "not told", result)
 
 
+@contextlib.contextmanager
+def another(mechanisms, more):
+    """A Dovecot with other settings, and mail for jane and john."""
+    server = Dovecot()
+    server.mechanisms, server.more = mechanisms, more
+    for user in ("jane", "john"):
+        server.add(user, MESSAGES)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
 @tap.case("EXTERNAL: a certificate instead of a password, as long as it is the user's own")
 def external(_server):
     own = authority.Authority("the authority of the users")
     mine = own.issue(san=None, subject="/CN=jane", extensions=(
         *authority.LEAF, "extendedKeyUsage=clientAuth")).bundle()
-    server = Dovecot()
-    server.mechanisms, server.client_ca = "plain external", own.path
-    for user in ("jane", "john"):
-        server.add(user, MESSAGES)
-    server.start()
-    try:
+    with another("plain external", dovecot_conf.CLIENT_CA.format(client_ca=own.path)) as server:
         for tls in TLS:
             for auth in ("auto", ["external"]):
                 keys = {"tls": tls, "auth": auth, "client_cert": mine, "password": None}
@@ -163,8 +172,6 @@ def external(_server):
         tap.equal(methods(result), ["plain"], "with a password, too")
         result = fetching(server, "jane", password=None, auth=["external"]).fetch()
         tap.equal(result.status, 78, "exit status without a certificate")
-    finally:
-        server.stop()
 
 
 def binding(offered, auth, *options):
@@ -203,6 +210,26 @@ def unbound(_server):
     tap.check(flags in (["y"], ["n"]), "flags", flags)
     result, flags = binding("SCRAM-SHA-256-PLUS SCRAM-SHA-256", ["scram-sha-256"])
     tap.equal((result.status, flags), (0, ["n"]), "status and flag of a list without -PLUS")
+
+
+@tap.case("GSSAPI with a ticket: one's own mail and nobody else's")
+def kerberos_ticket(_server):
+    if without_sasl():
+        raise tap.Skip("built without GNU SASL")
+    realm = kerberos.Realm("jane", "pop/localhost")
+    try:
+        with another("plain gssapi", dovecot_conf.KERBEROS.format(realm=realm)) as server:
+            for user, status in (("jane", 0), ("john", 77)):
+                one = fetching(server, user, auth=["gssapi", "plain"], password=None)
+                one.env.update(realm.env)
+                result = one.run("--trace", "fetch")
+                if "no login method in common" in result.err:
+                    raise tap.Skip("this GNU SASL or Dovecot has no GSSAPI")
+                tap.equal((result.status, methods(result)), (status, ["gssapi"]), user)
+                tap.equal(len(readers.maildir(one.path("Mail"))),
+                          0 if status else len(MESSAGES), "messages of " + user)
+    finally:
+        realm.stop()
 
 
 @tap.case("GSSAPI without a ticket: 78, and how to get one")

@@ -91,8 +91,9 @@ pop3_uidl_format = %{{uid | hex(8)}}%{{uidvalidity | hex(8)}}
 """ + COMMON.replace("mail_plugins = {plugins}",
                      "mail_plugins {{\n  {plugins} = yes\n}}")
 
-# Certificates of clients, who are the users that these name.
-OLD_CLIENT_CA = """ssl_ca = <{client_ca}
+# Only in the old language: certificates of clients, who are the users that
+# these name; Kerberos.
+CLIENT_CA = """ssl_ca = <{client_ca}
 ssl_verify_client_cert = yes
 ssl_require_crl = no
 auth_ssl_username_from_cert = yes
@@ -102,6 +103,11 @@ passdb {{
   args = nopassword
 }}
 """
+KERBEROS = """auth_krb5_keytab = {realm.keytab}
+auth_gssapi_hostname = localhost
+import_environment = TZ KRB5_CONFIG={realm.config}
+"""
+
 # Tokens, checked at an endpoint.
 OAUTH2 = """introspection_mode = post
 introspection_url = {url}
