@@ -44,7 +44,7 @@ struct entry {
 	uint8_t state;			/* enum sched_state */
 	uint8_t queued;			/* it stands in a queue */
 	uint8_t slot_of;		/* enum queue_kind, when it started */
-	uint8_t succeeded, paused, again, held, slow;
+	bool succeeded : 1, paused : 1, again : 1, held : 1, slow : 1;
 };
 
 struct queue {
