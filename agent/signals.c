@@ -9,13 +9,28 @@
 
 /* Handlers may only write a byte: the pipe's ends. */
 static int ends[2] = { -1, -1 };
+static pid_t catcher;
+
+/* A child that has not set its own signals yet shares the pipe: what it gets
+ * is not meant for us. */
+static void die_or_ignore(int sig)
+{
+	const struct sigaction dfl = { .sa_handler = SIG_DFL };
+
+	if (sig != SIGTERM)
+		return;
+	sigaction(sig, &dfl, NULL);
+	raise(sig);
+}
 
 static void note(int sig)
 {
 	unsigned char byte = (unsigned char)sig;
 	int saved = errno;
 
-	if (write(ends[1], &byte, 1) < 0)
+	if (getpid() != catcher)
+		die_or_ignore(sig);
+	else if (write(ends[1], &byte, 1) < 0)
 		errno = saved;	/* full: it will be read anyway */
 	errno = saved;
 }
@@ -51,6 +66,7 @@ bool signals_catch(bool daemon, struct err *err)
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
 		return err_sys(err, errno, "cannot make a pipe");
 	for_daemon = daemon;
+	catcher = getpid();
 	for (i = 0; i < ROWS; i++) {
 		if (rows[i].daemon_only && !daemon)
 			continue;
