@@ -109,12 +109,12 @@ static void make_ready(struct sched *s, uint32_t id, clock_ms now)
 	sched_enqueue(s, id);
 }
 
+/* `due` stays: its place in the round, see next_round(). */
 static void poll_now(struct sched *s, uint32_t id, clock_ms now)
 {
 	struct entry *e = &s->entries[id];
 
-	e->due = e->hold_end = now;
-	e->offset = 0;
+	e->hold_end = now;
 	e->stamp++;
 	make_ready(s, id, now);
 }
@@ -134,7 +134,7 @@ static void pause_it(struct sched *s, uint32_t id, clock_ms now)
 	if (s->entries[id].state == SCHED_RUNNING)
 		return;		/* when it has ended */
 	set_state(s, id, SCHED_PAUSED);
-	sched_arm(s, id, NEVER);
+	s->entries[id].stamp++;
 }
 
 static void resume(struct sched *s, uint32_t id, clock_ms now)
@@ -172,15 +172,26 @@ static void settle(struct sched *s, uint32_t id, enum sched_state state,
 	e->again = false;
 }
 
-/* A fixed rate, so that a long pass does not shift the next. */
+/* The first moment from `least` on that is some rounds away from `base`. */
+static clock_ms in_step(clock_ms base, clock_ms round, clock_ms least)
+{
+	clock_ms behind = (least - base) % round;
+
+	return behind <= 0 ? least - behind : least - behind + round;
+}
+
+/* A fixed rate, so that a long pass does not shift the next. A pass out of its
+ * turn does not either: all accounts that were polled because somebody asked,
+ * or resumed, would come due at one moment from then on. */
 static void next_round(struct sched *s, uint32_t id, clock_ms now)
 {
 	struct entry *e = &s->entries[id];
 	clock_ms base = e->due == NEVER ? now : e->due - e->offset;
+	clock_ms round = sched_pause_ms(e), due = base + round;
 
-	if (base + sched_pause_ms(e) < now)
-		base = now;
-	arm_about(s, id, base + sched_pause_ms(e), now);
+	if (round != 0 && (base > now || due < now))
+		due = in_step(base, round, now + round / 2);
+	arm_about(s, id, due, now);
 	settle(s, id, SCHED_WAITING, now);
 }
 

@@ -160,13 +160,44 @@ static void test_interval(void)
 	tap_ok(ok, "a fixed rate, however long the passes");
 	now = help_pass(s, 2 * INTERVAL, SCHED_OK);
 	tap_ok(sched_due(s, 0) == now + 3 * INTERVAL,
-		"one that takes longer is followed by a whole interval");
+		"one that takes longer misses rounds, and keeps its place");
 	sched_event(s, 0, SCHED_POLL, now + 2 * INTERVAL + 7);
 	help_start(s, now + 2 * INTERVAL + 7, &held);
 	sched_event(s, 0, SCHED_OK, now + 2 * INTERVAL + 8);
-	tap_ok(sched_due(s, 0) == now + 3 * INTERVAL + 7,
-		"the interval counts from a poll that was asked for");
+	tap_ok(sched_due(s, 0) == now + 3 * INTERVAL,
+		"a poll that was asked for does not shift the round");
+	sched_event(s, 0, SCHED_POLL, now + 3 * INTERVAL - 7);
+	help_start(s, now + 3 * INTERVAL - 7, &held);
+	sched_event(s, 0, SCHED_OK, now + 3 * INTERVAL - 6);
+	tap_ok(sched_due(s, 0) == now + 4 * INTERVAL,
+		"and takes the place of one that comes soon");
 	sched_free(s);
+}
+
+/* Two that were polled at one moment part again. */
+static void test_apart(void)
+{
+	static const enum sched_event asked[] = { SCHED_POLL, SCHED_RESUME };
+	struct sched *s;
+	uint32_t id;
+	size_t i;
+
+	for (i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		s = help_new(2, 2);
+		help_add(s, "h", INTERVAL, 0, 0);
+		help_add(s, "h", INTERVAL, 0, 2 * MINUTE);
+		for (id = 0; id < 2; id++) {
+			if (asked[i] == SCHED_RESUME)
+				sched_event(s, id, SCHED_PAUSE, 0);
+			sched_event(s, id, asked[i], HOUR + MINUTE);
+		}
+		while (sched_take(s, &id, &held))
+			sched_event(s, id, SCHED_OK, HOUR + MINUTE + SECOND);
+		tap_ok(sched_due(s, 0) == HOUR + INTERVAL
+			&& sched_due(s, 1) == HOUR + INTERVAL + 2 * MINUTE,
+			"%s: each keeps its place in the round", event_names[asked[i]]);
+		sched_free(s);
+	}
 }
 
 static void test_jitter(void)
@@ -475,6 +506,7 @@ int main(void)
 {
 	test_table();
 	test_interval();
+	test_apart();
 	test_jitter();
 	test_jitter_held();
 	test_back_off();
