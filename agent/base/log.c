@@ -9,6 +9,7 @@
 #include <syslog.h>
 #include <time.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/log_sink.h"
 
 #define LINE 2048
@@ -106,12 +107,21 @@ char *log_escape(char *out, size_t cap, const char *s, size_t len)
 
 static void stamp(char *out, size_t cap)
 {
-	time_t now = time(NULL);
+	char day[24], zone[8];
+	int64_t seconds;
 	struct tm tm;
+	long micros;
+	time_t now;
 
+	clock_wall_us(&seconds, &micros);
+	now = (time_t)seconds;
 	if (localtime_r(&now, &tm) == NULL
-	    || strftime(out, cap, "%Y-%m-%dT%H:%M:%S%z", &tm) == 0)
+	    || strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm) == 0
+	    || strftime(zone, sizeof(zone), "%z", &tm) == 0)
 		snprintf(out, cap, "-");
+	else
+		snprintf(out, cap, "%s.%03d%s", day,
+			(int)(micros / 1000) % 1000, zone);
 }
 
 /* What the sink needs in front of a line. */
