@@ -113,6 +113,10 @@ class Dovecot:
     def _mailbox(self, user):
         if user not in self.users:
             self.register([user])
+        return self.own(user)
+
+    def own(self, user):
+        """Make the folders of USER; give the one that new mail is put into."""
         home = "%s/home/%s" % (self.root, user)
         for path in (home, home + "/Maildir", *map(partial(self.folder, user), SUBS)):
             os.makedirs(path, exist_ok=True)
