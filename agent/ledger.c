@@ -87,9 +87,8 @@ bool ledger_sync(struct ledger *l, struct err *err)
 static struct ledger *new_ledger(int dir, const char *path,
 	const char *account)
 {
-	struct ledger *l = mem_grow(NULL, 1, sizeof(*l));
+	struct ledger *l = mem_new(sizeof(*l));
 
-	memset(l, 0, sizeof(*l));
 	l->arena = arena_new();
 	l->dir = dir;
 	l->fd = -1;

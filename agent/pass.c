@@ -297,10 +297,9 @@ static bool judge(const struct pass *pass, struct err *err)
 
 void pass_run(const struct pass_env *env, struct chan_report *report_r)
 {
-	struct pass *pass = mem_grow(NULL, 1, sizeof(*pass));
+	struct pass *pass = mem_new(sizeof(*pass));
 	struct err err = ERR_INIT;
 
-	memset(pass, 0, sizeof(*pass));
 	memset(report_r, 0, sizeof(*report_r));
 	pass->env = env;
 	pass->account = env->session.account;

@@ -10,6 +10,9 @@
 #include "agent/base/fsx.h"
 #include "delivery/filter.h"
 
+/* Smaller files cost less in the flush that they share than each by itself. */
+#define WRITEBACK_FROM (128 * 1024)
+
 static const struct dest_kind *const kinds[] = {
 	&dest_maildir, &dest_mbox, &dest_pipe,
 };
@@ -35,7 +38,8 @@ void dest_seal(struct dest *dest, struct item *item)
 {
 	item->size = filter_size(dest->chain);
 	item->stored = filter_stored(dest->chain);
-	fsx_start_writeback(item->fd);
+	if (item->stored >= WRITEBACK_FROM)
+		fsx_start_writeback(item->fd);
 }
 
 struct dest *dest_open(const char *name, const struct dest_env *env,

@@ -229,9 +229,8 @@ static bool eol_finish(struct sink *sink, struct err *err)
 
 struct filter_chain *filter_new(const struct filter_options *options)
 {
-	struct filter_chain *c = mem_grow(NULL, 1, sizeof(*c));
+	struct filter_chain *c = mem_new(sizeof(*c));
 
-	memset(c, 0, sizeof(*c));
 	c->eol = (struct sink){ eol_push, eol_finish };
 	c->mboxrd = (struct sink){ quote_push, quote_finish };
 	c->gzip = (struct sink){ gzip_push, gzip_finish };

@@ -135,9 +135,8 @@ static bool headers_finish(struct sink *sink, struct err *err)
 
 struct headers *headers_new(void)
 {
-	struct headers *h = mem_grow(NULL, 1, sizeof(*h));
+	struct headers *h = mem_new(sizeof(*h));
 
-	memset(h, 0, sizeof(*h));
 	h->sink = (struct sink){ headers_push, headers_finish };
 	h->content = digest_new();
 	h->header = digest_new();

@@ -35,7 +35,7 @@ _Noreturn void mem_exhausted(void)
 	_exit(EX_TEMPFAIL);
 }
 
-static void *mem_take(size_t size)
+void *mem_new(size_t size)
 {
 	void *p = calloc(1, size);
 
@@ -65,7 +65,7 @@ void mem_trim(void)
 
 struct arena *arena_new(void)
 {
-	return mem_take(sizeof(struct arena));
+	return mem_new(sizeof(struct arena));
 }
 
 void arena_free(struct arena *a)
@@ -84,7 +84,7 @@ void arena_free(struct arena *a)
 static struct chunk *chunk_add(struct arena *a, size_t need)
 {
 	size_t size = need > CHUNK ? need : CHUNK;
-	struct chunk *c = mem_take(sizeof(*c) + size);
+	struct chunk *c = mem_new(sizeof(*c) + size);
 
 	c->size = size;
 	c->next = a->chunks;

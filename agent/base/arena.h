@@ -38,5 +38,7 @@ void mem_trim(void);
 /* For the few growing tables that live as long as the process: realloc that
  * never returns NULL. */
 void *mem_grow(void *old, size_t count, size_t size);
+/* Zeroed memory, for free(). What is large takes room only as it is used. */
+void *mem_new(size_t size);
 
 #endif

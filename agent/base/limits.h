@@ -73,8 +73,9 @@
 #define LIMIT_WORKER_EXIT_MS	30000
 
 /* A batch: enough messages to share the flushes, few enough bytes and
- * milliseconds that a message is not held back for its neighbours. */
-#define LIMIT_BATCH_MESSAGES	64
+ * milliseconds that a message is not held back for its neighbours; and fewer
+ * than the 256 open files that some systems allow. */
+#define LIMIT_BATCH_MESSAGES	200
 #define LIMIT_BATCH_BYTES	(16ull << 20)
 #define LIMIT_BATCH_MS		200
 

@@ -9,6 +9,8 @@ from . import corpus, meanwhile, world
 # Each look at the clock costs more than a batch may last, so every message
 # becomes a batch of its own.
 LONE = 250
+# A batch takes some thirty messages.
+SOME = 1
 FOREIGN = 9000          # serial number of a message that was there before
 # More than it takes to fill a ledger with history.
 _PASSES = 400
@@ -148,8 +150,9 @@ def _all():
     yield Scenario("procmail-shim", "procmail", False, count=2, mda=True)
     for kind in ("maildir", "mbox", "pipe"):
         yield Scenario(kind + "-shared", kind, False, count=6, accounts=2)
-    yield Scenario("maildir-two-batches", "maildir", False, count=66, size=600)
-    yield Scenario("mbox-two-batches", "mbox", False, count=66, size=600)
+    yield Scenario("maildir-two-batches", "maildir", False, count=66, size=600,
+                   clock_step=SOME)
+    yield Scenario("mbox-two-batches", "mbox", False, count=66, size=600, clock_step=SOME)
 
 
 def _network():
