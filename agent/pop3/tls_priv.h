@@ -4,6 +4,7 @@
 
 #include <gnutls/gnutls.h>
 
+#include "agent/base/limits.h"
 #include "agent/pop3/tls.h"
 
 /*
@@ -28,6 +29,8 @@ struct tls {
 	bool spoken;		/* the server's first bytes were TLS... */
 	size_t clear_len;	/* ...or these */
 	char clear[200];
+	size_t ahead_at, ahead_end;	/* what is read ahead for GnuTLS */
+	char ahead[LIMIT_WIRE_BUFFER];
 	struct digest bond;	/* what its tickets are good for */
 	int64_t full_at;	/* when the last full handshake was */
 };

@@ -10,10 +10,14 @@
 #include "agent/base/arena.h"
 #include "agent/base/limits.h"
 
+/* While bytes keep coming, this often is soon enough to notice that time is up,
+ * or that we are asked to stop. */
+#define CHECK_MS 10
+
 struct wire {
 	struct net net;
 	struct tls *tls;
-	clock_ms deadline;
+	clock_ms deadline, next_check;
 	wire_trace *trace;
 	void *trace_arg;
 	const char *secrets[2];		/* see wire_hide() */
@@ -168,7 +172,12 @@ static bool fill(struct wire *wire, struct err *err)
 	bool ok;
 
 	/* Also when bytes never stop coming. */
-	if (!net_check(&wire->net, wire->deadline, err) || !flush(wire, err))
+	if (clock_left(wire->next_check) == 0) {
+		if (!net_check(&wire->net, wire->deadline, err))
+			return false;
+		wire->next_check = clock_after(CHECK_MS);
+	}
+	if (!flush(wire, err))
 		return false;
 	memmove(wire->in, wire->in + wire->in_at, wire->in_end - wire->in_at);
 	wire->in_end -= wire->in_at;
