@@ -264,7 +264,8 @@ def uids_run(world, count):
     uidl, sizes = world.arena.folder(), world.arena.folder()
     with open(uidl, "w") as file:
         file.write("+OK\r\n")
-        file.writelines("%d %08x%08x\r\n" % (n, n, 0x5f3c2d1b) for n in range(1, count + 1))
+        file.writelines("%d %08x%08x%04x\r\n" % (n, n, 0x5f3c2d1b, n % 4099)
+                        for n in range(1, count + 1))
         file.write(".\r\n")
     with open(sizes, "w") as file:
         file.write("+OK\r\n")
@@ -275,10 +276,17 @@ def uids_run(world, count):
                    "--do", "on LIST reply-file " + sizes) as many:
         job = programs.Job(Witness(many), many.port, [many.USER], world.arena.folder())
         argv = programs.postrider(job)
-        first = measure.run(argv + ["--baseline"], job.folder)
-        later = measure.median([measure.run(argv, job.folder)
-                                for _ in range(contest.ROUNDS)])
-        later.peak = measure.run(argv, job.folder, watch=True).peak
+
+        def run(*options, **more):
+            # What is remembered of the maildrop would spare us the listing.
+            if os.path.exists(job.path("state/%s/memory" % many.USER)):
+                os.remove(job.path("state/%s/memory" % many.USER))
+            return measure.run(argv + list(options), job.folder, **more)
+        first = run("--baseline")
+        later = measure.median([run() for _ in range(contest.ROUNDS)])
+        later.peak = run(watch=True).peak
+        os.remove(job.path("state/%s/ledger" % many.USER))
+        first.peak = run("--baseline", watch=True).peak
     return first, later
 
 
@@ -290,4 +298,5 @@ def uids(world):
     yield Row("CPU, 1,000,000 against 100,000", more.cpu, "s", "100,000", less.cpu, 11)
     yield Row("CPU, 1,000,000", more.cpu, "s", target=3.0)
     yield Row("memory, 1,000,000", more.peak / 1024, "MB", target=110)
-    yield Row("CPU, 1,000,000 marked as seen", first.cpu, "s")
+    yield Row("CPU, 1,000,000 marked as seen", first.cpu, "s", target=3.0)
+    yield Row("memory, 1,000,000 marked as seen", first.peak / 1024, "MB", target=110)
