@@ -33,11 +33,11 @@
 #define LIMIT_GLANCE_S		3600
 /* How long ahead of a certificate's end its owner hears of it. */
 #define LIMIT_CERT_WARN_S	(14 * 86400)
-/* Commands not yet answered: some 700 RETRs, so that a long line stays full
- * (200 ms and 8 KiB a message: 28 MB a second). Our own socket buffer alone
- * holds this much on every system, so sending can never block while the server
+/* Commands not yet answered: some 1400 RETRs, so that a long line stays full
+ * (200 ms and 8 KiB a message: 56 MB a second). The buffers of both sockets
+ * hold this much on every system, so sending can never block while the server
  * waits for us to read. */
-#define LIMIT_WINDOW_BYTES	(8 * 1024)
+#define LIMIT_WINDOW_BYTES	(16 * 1024)
 /* Longest command: the longest token and user name, in base64. */
 #define LIMIT_COMMAND		(20 * 1024)
 /* RFC 2449 section 4: a command line with its CRLF. Lines of a SASL exchange
