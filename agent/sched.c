@@ -71,20 +71,16 @@ clock_ms sched_pause_ms(const struct entry *e)
 static void arm_about(struct sched *s, uint32_t id, clock_ms due, clock_ms now)
 {
 	struct entry *e = &s->entries[id];
-	clock_ms earliest = now + (clock_ms)e->delay * 1000;
-	uint32_t offset;
+	clock_ms earliest = now + (clock_ms)e->delay * 1000, at;
 
 	if (e->interval == 0) {
 		sched_arm(s, id, NEVER);
 		return;
 	}
-	offset = (uint32_t)sched_random(s, (uint64_t)e->jitter * 1000 + 1);
-	if (due + offset < earliest) {
-		sched_arm(s, id, earliest);
-		return;
-	}
-	sched_arm(s, id, due + offset);
-	e->offset = offset;
+	at = due + (clock_ms)sched_random(s, (uint64_t)e->jitter * 1000 + 1);
+	at = at < earliest ? earliest : at;
+	sched_arm(s, id, at);
+	e->offset = (uint32_t)(at - due);
 }
 
 /* ---- what follows from an event ---- */
@@ -109,12 +105,29 @@ static void make_ready(struct sched *s, uint32_t id, clock_ms now)
 	sched_enqueue(s, id);
 }
 
-/* `due` stays: its place in the round, see next_round(). */
+/* The first moment from `least` on that is some rounds away from `base`. */
+static clock_ms in_step(clock_ms base, clock_ms round, clock_ms least)
+{
+	clock_ms behind = (least - base) % round;
+
+	return behind <= 0 ? least - behind : least - behind + round;
+}
+
+static clock_ms base_of(const struct entry *e, clock_ms now)
+{
+	return e->due == NEVER ? now : e->due - e->offset;
+}
+
+/* It keeps its place in the round: all accounts that were polled because
+ * somebody asked, or resumed, would come due at one moment from then on. */
 static void poll_now(struct sched *s, uint32_t id, clock_ms now)
 {
 	struct entry *e = &s->entries[id];
+	clock_ms round = sched_pause_ms(e);
 
-	e->hold_end = now;
+	e->offset = round == 0 ? 0 : (uint32_t)(now
+		- in_step(base_of(e, now), round, now - round + 1));
+	e->due = e->hold_end = now;
 	e->stamp++;
 	make_ready(s, id, now);
 }
@@ -172,24 +185,14 @@ static void settle(struct sched *s, uint32_t id, enum sched_state state,
 	e->again = false;
 }
 
-/* The first moment from `least` on that is some rounds away from `base`. */
-static clock_ms in_step(clock_ms base, clock_ms round, clock_ms least)
-{
-	clock_ms behind = (least - base) % round;
-
-	return behind <= 0 ? least - behind : least - behind + round;
-}
-
-/* A fixed rate, so that a long pass does not shift the next. A pass out of its
- * turn does not either: all accounts that were polled because somebody asked,
- * or resumed, would come due at one moment from then on. */
+/* A fixed rate, so that a long pass does not shift the next. */
 static void next_round(struct sched *s, uint32_t id, clock_ms now)
 {
 	struct entry *e = &s->entries[id];
-	clock_ms base = e->due == NEVER ? now : e->due - e->offset;
-	clock_ms round = sched_pause_ms(e), due = base + round;
+	clock_ms base = base_of(e, now), round = sched_pause_ms(e);
+	clock_ms due = base + round;
 
-	if (round != 0 && (base > now || due < now))
+	if (round != 0 && due < now)
 		due = in_step(base, round, now + round / 2);
 	arm_about(s, id, due, now);
 	settle(s, id, SCHED_WAITING, now);

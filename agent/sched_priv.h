@@ -38,7 +38,7 @@ struct entry {
 	uint32_t stamp;			/* of its timer */
 	uint32_t interval, jitter;	/* seconds */
 	uint32_t delay;			/* seconds the server wants */
-	uint32_t offset;		/* what of `due` is jitter */
+	uint32_t offset;		/* of `due` from its place in the round */
 	uint32_t streak;		/* bad passes in a row */
 	uint8_t refusals;
 	uint8_t state;			/* enum sched_state */

@@ -16,7 +16,7 @@ enum model_kind { MODEL_SOUND, MODEL_SUSPECT, MODEL_SLOW };
 struct model_account {
 	enum sched_state state;
 	clock_ms due;			/* waiting, held; or NEVER */
-	clock_ms base;			/* of the interval: `due` without jitter */
+	clock_ms base;			/* its place in the round */
 	clock_ms hold_end, since;	/* held; in this state */
 	uint32_t interval, jitter, delay, host, streak, refusals;
 	bool worked, slow, paused, again;
@@ -69,18 +69,30 @@ static inline void model_due(struct model_account *a, clock_ms now)
 	model_enter(a, SCHED_READY, now);
 }
 
-static inline void model_ask(struct model_account *a, clock_ms now)
-{
-	a->look = false;
-	a->due = a->base = now;
-	model_enter(a, SCHED_READY, now);
-}
-
 static inline clock_ms model_gap(const struct model_account *a)
 {
 	uint32_t gap = a->interval > a->delay ? a->interval : a->delay;
 
 	return gap * SECOND;
+}
+
+/* The first of the moments `gap` apart, of which `base` is one, from `least`
+ * on. */
+static inline clock_ms model_step(clock_ms base, clock_ms gap, clock_ms least)
+{
+	while (base >= least + gap)
+		base -= gap;
+	while (base < least)
+		base += gap;
+	return base;
+}
+
+static inline void model_ask(struct model_account *a, clock_ms now)
+{
+	a->look = false;
+	a->due = now;
+	a->base = model_step(a->base, model_gap(a), now - model_gap(a) + 1);
+	model_enter(a, SCHED_READY, now);
 }
 
 /* Waits until `due` and a jitter that only the scheduler knows. Whether it can
@@ -93,7 +105,7 @@ static inline bool model_wait(struct model_account *a, clock_ms due,
 
 	model_enter(a, SCHED_WAITING, now);
 	a->due = observed;
-	a->base = observed == earliest ? observed : due;
+	a->base = due;
 	if (latest < earliest)
 		latest = earliest;
 	return observed >= due && observed >= earliest && observed <= latest;
@@ -136,10 +148,11 @@ static inline bool model_stuck(struct model_account *a, clock_ms now,
 static inline bool model_next(struct model_account *a, clock_ms now,
 	clock_ms observed)
 {
-	clock_ms due = a->base + model_gap(a);
+	clock_ms gap = model_gap(a), due = a->base + gap;
 
-	return model_wait(a, due >= now ? due : now + model_gap(a), now,
-		observed);
+	if (due < now)
+		due = model_step(due, gap, now + gap / 2);
+	return model_wait(a, due, now, observed);
 }
 
 /* A pass has ended. `observed` is when the scheduler wants the next, unless
