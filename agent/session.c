@@ -86,11 +86,12 @@ bool session_secret(const struct session_options *options,
 }
 
 /* A login that left in a burst with what follows it may have been refused for
- * that: the server may not be what it was. */
+ * that: the server may not be what it was. One that gives a reason has
+ * understood, and to ask it again at once would be the wrong answer. */
 static bool is_surprise(const struct client *client, const struct err *err)
 {
 	return client_in_burst(client) && err->class != ERR_STOP
-		&& err->code != ERR_CODE_AUTH;
+		&& err->code == ERR_CODE_NONE;
 }
 
 static struct client *log_in(const struct session_options *options,

@@ -6,7 +6,7 @@ locked by hammering at it, and none is given up for a passing fault."""
 import os
 
 from harness import agent, popd, procs, tap
-from harness.daemon import PATIENCE, accounts, polling, polls, running, wait_polls
+from harness.daemon import PATIENCE, accounts, play, polling, polls, running, wait_polls
 from harness.scene import MESSAGES, world
 
 LONG = 100          # seconds; an interval that no test waits for
@@ -15,7 +15,14 @@ LONG = 100          # seconds; an interval that no test waits for
 def pass_ended(daemon, server, tries, user="jane"):
     """Wait until the TRIESth login was answered and what follows is decided."""
     procs.wait_until(lambda: server.count("PASS") >= tries, PATIENCE, "try %d" % tries)
-    daemon.wait_state(user, "waiting", "held", "paused")
+    daemon.wait_state(user, "waiting", "held")
+
+
+def poll(daemon, server, *rules):
+    """One poll, now, at a server that plays RULES."""
+    play(server.script, *rules)
+    daemon.one.expect(0, "poll")
+    daemon.wait_state("jane", "waiting", "held")
 
 
 def due_in(daemon, seconds, what):
@@ -100,39 +107,48 @@ def refused(_env):
 
 @tap.case("after it has worked, three refusals without a reason are forgiven")
 def forgiven(_env):
-    with polling('on PASS #2+ err "no"', interval=LONG) as (daemon, server):
+    with polling(interval=LONG) as (daemon, server):
         pass_ended(daemon, server, 1)
-        for tries in range(2, 6):
-            daemon.one.expect(0, "poll")
-            pass_ended(daemon, server, tries)
-            tap.equal(daemon.state("jane"), "held" if tries == 5 else "waiting",
-                      "its state after %d refusals" % (tries - 1))
+        for refusals in range(1, 5):
+            poll(daemon, server, 'on PASS err "no"')
+            tap.equal(daemon.state("jane"), "held" if refusals == 4 else "waiting",
+                      "its state after %d refusals" % refusals)
 
 
-@tap.case("it has worked: also when that was another daemon, or fetch")
+@tap.case("it has worked: also when that was another daemon")
 def forgiven_later(_env):
-    with polling('on PASS #2+ err "no"', interval=LONG) as (daemon, server):
+    with polling(interval=LONG) as (daemon, server):
         pass_ended(daemon, server, 1)
         daemon.stop()
         daemon.start()
-        daemon.one.expect(0, "poll")
-        pass_ended(daemon, server, 2)
+        poll(daemon, server, 'on PASS err "no"')
         tap.equal(daemon.state("jane"), "waiting", "its state")
 
 
 @tap.case("[IN-USE], [SYS/TEMP] and lost connections: each time twice as long, and back")
 def backoff(_env):
-    def play(action):
-        with polling("on PASS #1 " + action, "on PASS #2 " + action, "on PASS #3 " + action,
-                     interval=LONG) as (daemon, server):
-            for tries, factor in ((1, 1), (2, 2), (3, 4), (4, 1)):
-                pass_ended(daemon, server, tries)
+    def play_it(action):
+        with polling(interval=LONG) as (daemon, server):
+            pass_ended(daemon, server, 1)
+            for factor in (1, 2, 4):
+                poll(daemon, server, "on PASS " + action)
                 tap.equal(daemon.state("jane"), "waiting", "its state")
-                due_in(daemon, factor * LONG, "try %d" % tries)
-                daemon.one.expect(0, "poll")
-            pass_ended(daemon, server, 5)
+                due_in(daemon, factor * LONG, "after a failure")
+            poll(daemon, server)
+            tap.check(daemon.due("jane") <= LONG + 1, "it is not as before")
     tap.each(('err "[IN-USE] busy"', 'err "[SYS/TEMP] soon"', "close", 'reply "what?\\r\\n"'),
-             play)
+             play_it)
+
+
+@tap.case("a refusal with a reason is not answered with another login at once")
+def no_second_try(_env):
+    def play_it(code):
+        with polling(interval=LONG) as (daemon, server):
+            pass_ended(daemon, server, 1)
+            before = server.count("PASS")
+            poll(daemon, server, 'on PASS err "[%s] no"' % code)
+            tap.equal(server.count("PASS") - before, 1, "logins")
+    tap.each(("AUTH", "IN-USE", "LOGIN-DELAY", "SYS/TEMP", "SYS/PERM"), play_it)
 
 
 @tap.case("[SYS/PERM] is reported, with the server's words, and backs off")
@@ -145,28 +161,24 @@ def sys_perm(_env):
 
 @tap.case("the capability LOGIN-DELAY sets the interval; a pass that fails does not unset it")
 def login_delay(_env):
-    with polling("on PASS #2 close", "on GREETING #3 close", interval=LONG,
-                 options=("--capa-extra", "LOGIN-DELAY 300")) as (daemon, server):
+    with polling(interval=LONG, options=("--capa-extra", "LOGIN-DELAY 300")
+                 ) as (daemon, server):
         pass_ended(daemon, server, 1)
         due_in(daemon, 300, "after the first pass")
-        daemon.one.expect(0, "poll")
-        pass_ended(daemon, server, 2)
-        due_in(daemon, 300, "after a failure")
-        daemon.one.expect(0, "poll")
-        procs.wait_until(lambda: daemon.said("ERROR|error|the server") >= 2, PATIENCE, "two")
-        daemon.wait_state("jane", "waiting")
-        due_in(daemon, 600, "after two")
+        for factor, rule in ((1, "on PASS close"), (2, "on GREETING close")):
+            poll(daemon, server, rule)
+            due_in(daemon, factor * 300, rule)
 
 
 @tap.case("[LOGIN-DELAY] from a server that names no delay: a longer pause each time")
 def told_to_wait(_env):
-    with polling('on PASS #2 err "[LOGIN-DELAY] too soon"', 'on PASS #3 err "[LOGIN-DELAY] no"',
-                 interval=LONG) as (daemon, server):
+    with polling(interval=LONG) as (daemon, server):
         pass_ended(daemon, server, 1)
-        for tries, factor in ((2, 2), (3, 4), (4, 1)):
-            daemon.one.expect(0, "poll")
-            pass_ended(daemon, server, tries)
-            due_in(daemon, factor * LONG, "try %d" % tries)
+        for factor in (2, 4):
+            poll(daemon, server, 'on PASS err "[LOGIN-DELAY] too soon"')
+            due_in(daemon, factor * LONG, "after a refusal")
+        poll(daemon, server)
+        tap.check(daemon.due("jane") <= LONG + 1, "it is not as before")
 
 
 @tap.case("EXPIRE shorter than keep is reported, once")

@@ -181,12 +181,22 @@ def accounts(one, server, interval="1h", **more):
 def polling(*rules, messages=(), users=1, options=(), top=None, **account):
     """A daemon and a popd that plays RULES, with an account for each user. Other
     keywords are keys of the accounts."""
-    arguments = [word for rule in rules for word in ("--do", rule)]
+    script = procs.scratch() + "/rules"
+    arguments = ["--script", script] + [word for rule in rules for word in ("--do", rule)]
+    play(script)
     with popd.Popd(messages, *arguments, *options, tls="none", users=users) as server:
+        server.script = script
         one = agent.Agent()
         one.configure(accounts(one, server, **account), **(top or {}))
         with running(one) as daemon:
             yield daemon, server
+
+
+def play(script, *rules):
+    """Have a popd play RULES, and no others from its script, from now on."""
+    with open(script + ".new", "w") as file:
+        file.writelines(rule + "\n" for rule in rules)
+    os.rename(script + ".new", script)
 
 
 def polls(server, user="jane"):
