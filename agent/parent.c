@@ -248,7 +248,8 @@ static void kill_slow(struct parent *p)
 		return;
 	for (i = 0; i < p->running; i++)
 		proc_kill(&p->slots[i]->proc);
-	p->stop_deadline = clock_after(p->options.stop_ms);
+	/* A program that does not heed TERM gets less time before KILL. */
+	p->stop_deadline = clock_after(p->options.stop_ms / 4);
 }
 
 static int timeout(const struct parent *p)

@@ -104,6 +104,14 @@ static bool start_mda(struct proc *proc, const struct chan_spawn *spawn,
 		variables, err);
 }
 
+/* What a program said, without the ends of its last line. */
+static void quote_output(char *out, size_t cap, const char *text, size_t len)
+{
+	while (len != 0 && (text[len - 1] == '\n' || text[len - 1] == ' '))
+		len--;
+	log_escape(out, cap, text, len);
+}
+
 static void answer(struct proc *proc, bool started, int status,
 	const char *text, size_t len)
 {
@@ -116,9 +124,7 @@ static void answer(struct proc *proc, bool started, int status,
 	packet.type = CHAN_EXITED;
 	packet.exited.started = started;
 	packet.exited.status = status;
-	while (len != 0 && (text[len - 1] == '\n' || text[len - 1] == ' '))
-		len--;
-	log_escape(packet.exited.output, sizeof(packet.exited.output), text,
+	quote_output(packet.exited.output, sizeof(packet.exited.output), text,
 		len);
 	/* Without the answer it would wait for ever. */
 	if (!chan_send(proc->chan, &packet, -1, CHAN_DONT_WAIT, &err))
@@ -185,11 +191,12 @@ static void mda_ended(struct proc *proc, int status)
 
 	status = mda_reaped(&proc->mda, status);
 	answer(proc, true, status, proc->mda.text, proc->mda.len);
-	if (hook && status != 0)
-		log_warn("%s: a hook %s: %s", proc->account->name,
-			spawn_status(words, sizeof(words), status),
-			log_escape(output, sizeof(output), proc->mda.text,
-				proc->mda.len));
+	if (!hook || status == 0)
+		return;
+	quote_output(output, sizeof(output), proc->mda.text, proc->mda.len);
+	log_warn("%s: a hook %s%s%s", proc->account->name,
+		spawn_status(words, sizeof(words), status),
+		output[0] != '\0' ? ": " : "", output);
 }
 
 static void no_report(struct proc *proc, int status)
