@@ -16,7 +16,7 @@
 
 struct batch_slot {
 	struct item item;
-	struct ledger_entry what;	/* for the intent; strings not owned */
+	struct ledger_what what;	/* for the intent; strings not owned */
 	struct ledger_entry *entry;	/* in the ledger; before batch_commit()
 					 * only if it is to be redirected */
 	void *owner;			/* whatever the pass wants to know */

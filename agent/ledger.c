@@ -95,7 +95,7 @@ static struct ledger *new_ledger(int dir, const char *path,
 	l->account = account;
 	l->next_id = 1;
 	snprintf(l->path, sizeof(l->path), "%s/" LEDGER_FILE, path);
-	ledger_grow(l);
+	ledger_table_start(l);
 	return l;
 }
 
@@ -139,8 +139,7 @@ void ledger_close(struct ledger *l)
 		log_err(LOG_LEVEL_WARN, &err);
 	if (l->fd >= 0)
 		close(l->fd);
-	free(l->entries);
-	free(l->buckets);
+	ledger_table_free(l);
 	arena_free(l->arena);
 	free(l);
 }
@@ -160,51 +159,41 @@ uint64_t ledger_durable_id(const struct ledger *l)
 	return l->durable_id;
 }
 
-/* UID and size; a record is kept in memory, so its strings must last. */
-static void take_uid(struct ledger *l, struct record *r, const char *uid,
-	size_t len)
+static void take_place(struct record *r, const struct ledger_what *what)
 {
-	char room[LEDGER_UID_ROOM];
-
-	ledger_short_uid(&uid, &len, room);
-	r->uid = arena_strndup(l->arena, uid, len);
-	r->uid_len = len;
-}
-
-static void take_place(struct ledger *l, struct record *r,
-	const struct ledger_entry *what)
-{
-	r->name = arena_strdup(l->arena, what->name);
-	r->dest = arena_strdup(l->arena, what->dest);
+	r->name = what->name;
+	r->dest = what->dest;
 	r->size = what->size;
 	r->stored = what->stored;
 	r->place = what->place;
 }
 
 bool ledger_redirect(struct ledger *l, struct ledger_entry *entry,
-	const struct ledger_entry *what, struct err *err)
+	const struct ledger_what *what, struct err *err)
 {
 	struct record r = { .type = RECORD_INTENT, .id = entry->id,
 		.time = clock_wall(), .uid = entry->uid,
 		.uid_len = entry->uid_len, .listed = entry->listed,
-		.identity = entry->identity };
+		.identity = ledger_identity(entry) };
 
-	take_place(l, &r, what);
+	take_place(&r, what);
 	return record(l, &r, err);
 }
 
-bool ledger_intent(struct ledger *l, const struct ledger_entry *what,
+bool ledger_intent(struct ledger *l, const struct ledger_what *what,
 	struct ledger_entry **entry_r, struct err *err)
 {
+	char room[LEDGER_UID_ROOM];
 	struct record r = { .type = RECORD_INTENT, .id = l->next_id,
-		.time = clock_wall(), .listed = what->listed,
+		.time = clock_wall(), .uid = what->uid,
+		.uid_len = what->uid_len, .listed = what->listed,
 		.identity = what->identity };
 
-	take_uid(l, &r, what->uid, what->uid_len);
-	take_place(l, &r, what);
+	ledger_short_uid(&r.uid, &r.uid_len, room);
+	take_place(&r, what);
 	if (!record(l, &r, err))
 		return false;
-	*entry_r = l->entries[l->count - 1];
+	*entry_r = ledger_at(l, l->count - 1);
 	(*entry_r)->claimed = true;
 	return true;
 }
@@ -213,7 +202,7 @@ bool ledger_hint(struct ledger *l, struct ledger_entry *entry,
 	const char *text, struct err *err)
 {
 	struct record r = { .type = RECORD_HINT, .id = entry->id,
-		.text = arena_strdup(l->arena, text) };
+		.text = text };
 
 	return record(l, &r, err);
 }
@@ -234,43 +223,49 @@ static int64_t next_try(unsigned int tries)
 
 bool ledger_waits(const struct ledger_entry *entry, int64_t now)
 {
-	return entry->next_try > now && entry->next_try - now <= LONGEST_WAIT;
+	int64_t next = ledger_pending(entry)->next_try;
+
+	return next > now && next - now <= LONGEST_WAIT;
 }
 
 bool ledger_deferred(struct ledger *l, struct ledger_entry *entry,
 	const char *reason, struct err *err)
 {
+	unsigned int tries = ledger_pending(entry)->tries + 1;
 	struct record r = { .type = RECORD_DEFERRED, .id = entry->id,
-		.time = clock_wall(), .tries = entry->tries + 1,
-		.next_try = next_try(entry->tries + 1) };
+		.time = clock_wall(), .tries = tries,
+		.next_try = next_try(tries), .text = reason };
 
-	r.text = arena_strdup(l->arena, reason);
 	return record(l, &r, err);
 }
 
 bool ledger_failed(struct ledger *l, struct ledger_entry *entry,
-	const struct ledger_entry *what, const char *reason, struct err *err)
+	const struct ledger_what *what, const char *reason, struct err *err)
 {
-	const struct ledger_entry *e = entry != NULL ? entry : what;
-	unsigned int tries = entry != NULL ? entry->tries + 1 : 1;
-	struct record r = { .type = RECORD_FAILED,
-		.id = entry != NULL ? entry->id : l->next_id,
-		.time = clock_wall(), .listed = e->listed, .tries = tries,
-		.next_try = next_try(tries) };
+	unsigned int tries = entry == NULL ? 1
+		: ledger_pending(entry)->tries + 1;
+	struct record r = { .type = RECORD_FAILED, .time = clock_wall(),
+		.tries = tries, .next_try = next_try(tries), .text = reason };
+	char room[LEDGER_UID_ROOM];
 
-	take_uid(l, &r, e->uid, e->uid_len);
-	r.text = arena_strdup(l->arena, reason);
+	r.id = entry != NULL ? entry->id : l->next_id;
+	r.uid = entry != NULL ? entry->uid : what->uid;
+	r.uid_len = entry != NULL ? entry->uid_len : what->uid_len;
+	r.listed = entry != NULL ? entry->listed : what->listed;
+	ledger_short_uid(&r.uid, &r.uid_len, room);
 	return record(l, &r, err);
 }
 
-bool ledger_baseline(struct ledger *l, const struct ledger_entry *what,
+bool ledger_baseline(struct ledger *l, const struct ledger_what *what,
 	struct err *err)
 {
+	char room[LEDGER_UID_ROOM];
 	struct record r = { .type = RECORD_SEEN, .id = l->next_id,
-		.time = clock_wall(), .listed = what->listed,
+		.time = clock_wall(), .uid = what->uid,
+		.uid_len = what->uid_len, .listed = what->listed,
 		.identity = what->identity, .state = LEDGER_BASELINE };
 
-	take_uid(l, &r, what->uid, what->uid_len);
+	ledger_short_uid(&r.uid, &r.uid_len, room);
 	return record(l, &r, err);
 }
 
@@ -284,10 +279,12 @@ bool ledger_note_inexact(struct ledger *l, struct err *err)
 bool ledger_moved(struct ledger *l, struct ledger_entry *entry,
 	const char *uid, size_t len, uint64_t listed, struct err *err)
 {
+	char room[LEDGER_UID_ROOM];
 	struct record r = { .type = RECORD_MOVED, .id = entry->id,
-		.time = clock_wall(), .listed = listed };
+		.time = clock_wall(), .uid = uid, .uid_len = len,
+		.listed = listed };
 
-	take_uid(l, &r, uid, len);
+	ledger_short_uid(&r.uid, &r.uid_len, room);
 	return record(l, &r, err);
 }
 

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "agent/base/err.h"
-#include "delivery/headers.h"
+#include "agent/ledger_entry.h"
 
 /*
  * The seen-UID ledger of one account: an append-only text file, one record a
@@ -25,39 +25,6 @@
  * acted on. Damage before a point known to be durable is ERR_CONFIG, and
  * nothing is touched.
  */
-
-/* The numbers stand in files. */
-enum ledger_state {
-	LEDGER_INTENT = 0,
-	LEDGER_DELIVERED = 1,
-	LEDGER_DELETING = 2,
-	LEDGER_GONE = 3,
-	LEDGER_BASELINE = 4,
-	LEDGER_FAILED = 5,
-	LEDGER_VOID = 6
-};
-
-struct ledger_entry {
-	struct ledger_entry *next;	/* of the same hash; see ledger_find() */
-	uint64_t id;
-	enum ledger_state state;
-	int64_t time;			/* when it came to this: intent,
-					 * delivered, gone */
-	const char *uid;		/* uid_len bytes; longer ones hashed */
-	size_t uid_len;
-	uint64_t listed;		/* size as the server lists it */
-	struct identity identity;
-	bool claimed;			/* by a message of this pass's listing */
-	/* While state is LEDGER_INTENT: */
-	const char *name;		/* staged file */
-	const char *dest;		/* dest_describe() */
-	const char *hint;		/* the destination's last note, or "" */
-	uint64_t size, stored, place;	/* struct item */
-	/* LEDGER_INTENT that was refused, LEDGER_FAILED: */
-	unsigned int tries;		/* so often */
-	int64_t next_try;		/* wall time */
-	const char *reason;		/* of the last time */
-};
 
 struct ledger;
 
@@ -87,9 +54,11 @@ struct ledger_entry *ledger_at(const struct ledger *ledger, size_t i);
 struct ledger_entry *ledger_find(const struct ledger *ledger, const char *uid,
 	size_t len, const struct ledger_entry *after);
 
-/* A message of our own has a UID that begins so: none of a server's can. */
-#define LEDGER_NOTICE "\nnotice "
-bool ledger_is_notice(const struct ledger_entry *entry);
+/* A copy of this UID that lasts as long as the ledger, if it has one; or
+ * NULL. */
+const char *ledger_uid(const struct ledger *ledger, const char *uid,
+	size_t len);
+
 /* Is there an entry with a server's UID that is not gone? */
 bool ledger_has_uids(const struct ledger *ledger);
 /* Was a new UID ever recorded, since the file was last written anew? */
@@ -97,12 +66,12 @@ bool ledger_has_moved(const struct ledger *ledger);
 
 /* Records. Each may write to the file (ERR_RETRY); after an error every
  * further one fails too, and the pass must end. */
-bool ledger_intent(struct ledger *ledger, const struct ledger_entry *what,
+bool ledger_intent(struct ledger *ledger, const struct ledger_what *what,
 	struct ledger_entry **entry_r, struct err *err) MUST_USE;
 /* An open intent goes to another destination: name, dest, size, stored and
  * place of `what` take the place of its own, in one record. */
 bool ledger_redirect(struct ledger *ledger, struct ledger_entry *entry,
-	const struct ledger_entry *what, struct err *err) MUST_USE;
+	const struct ledger_what *what, struct err *err) MUST_USE;
 /* The id the next intent gets. */
 uint64_t ledger_next_id(const struct ledger *ledger);
 /* The last id that is durable in the file; 0 if there is none. */
@@ -118,10 +87,10 @@ bool ledger_deferred(struct ledger *ledger, struct ledger_entry *entry,
 /* The server did not hand it over: `entry` is of an earlier failure, or NULL
  * and UID and size come from `what`. Tried again as above. */
 bool ledger_failed(struct ledger *ledger, struct ledger_entry *entry,
-	const struct ledger_entry *what, const char *reason,
+	const struct ledger_what *what, const char *reason,
 	struct err *err) MUST_USE;
 /* Marked as seen; the identity may be empty (see identity_none()). */
-bool ledger_baseline(struct ledger *ledger, const struct ledger_entry *what,
+bool ledger_baseline(struct ledger *ledger, const struct ledger_what *what,
 	struct err *err) MUST_USE;
 /* The server's listed sizes are not exact; see pass_step.c. */
 bool ledger_note_inexact(struct ledger *ledger, struct err *err) MUST_USE;
@@ -131,9 +100,6 @@ bool ledger_sizes_inexact(const struct ledger *ledger);
 bool ledger_moved(struct ledger *ledger, struct ledger_entry *entry,
 	const char *uid, size_t len, uint64_t listed, struct err *err)
 	MUST_USE;
-/* Is it too early for the next try? A time that is further off than any pause
- * was noted by a wrong clock and means nothing. */
-bool ledger_waits(const struct ledger_entry *entry, int64_t now);
 bool ledger_void(struct ledger *ledger, struct ledger_entry *entry,
 	struct err *err) MUST_USE;
 bool ledger_deleting(struct ledger *ledger, struct ledger_entry *entry,

@@ -28,20 +28,21 @@ static bool put_header(struct ledger *l, struct err *err)
 static bool put_open(struct ledger *l, const struct ledger_entry *e,
 	struct err *err)
 {
+	const struct ledger_pending *p = ledger_pending(e);
 	const struct record intent = { .type = RECORD_INTENT, .id = e->id,
 		.time = e->time, .uid = e->uid, .uid_len = e->uid_len,
-		.listed = e->listed, .size = e->size, .stored = e->stored,
-		.place = e->place,
-		.identity = e->identity, .name = e->name, .dest = e->dest };
+		.listed = e->listed, .size = p->size, .stored = p->stored,
+		.place = p->place, .identity = ledger_identity(e),
+		.name = p->name, .dest = p->dest };
 	const struct record hint = { .type = RECORD_HINT, .id = e->id,
-		.text = e->hint };
+		.text = p->hint };
 	const struct record deferred = { .type = RECORD_DEFERRED, .id = e->id,
-		.time = e->time, .tries = e->tries, .next_try = e->next_try,
-		.text = e->reason };
+		.time = e->time, .tries = p->tries, .next_try = p->next_try,
+		.text = p->reason };
 
 	return ledger_put(l, &intent, err)
-		&& (e->hint[0] == '\0' || ledger_put(l, &hint, err))
-		&& (e->tries == 0 || ledger_put(l, &deferred, err));
+		&& (p->hint[0] == '\0' || ledger_put(l, &hint, err))
+		&& (p->tries == 0 || ledger_put(l, &deferred, err));
 }
 
 /* What is only history. */
@@ -57,28 +58,42 @@ bool ledger_wants_compaction(const struct ledger *l)
 	size_t i, live = 0;
 
 	for (i = 0; i < l->count; i++)
-		live += !is_dead(l->entries[i]);
+		live += !is_dead(ledger_at(l, i));
 	return l->lines > LINES_A_MESSAGE * live + LINES_AT_LEAST;
+}
+
+static bool put_failed(struct ledger *l, const struct ledger_entry *e,
+	struct err *err)
+{
+	const struct ledger_pending *p = ledger_pending(e);
+	const struct record failed = { .type = RECORD_FAILED, .id = e->id,
+		.time = e->time, .uid = e->uid, .uid_len = e->uid_len,
+		.listed = e->listed, .tries = p->tries,
+		.next_try = p->next_try, .text = p->reason };
+
+	return ledger_put(l, &failed, err);
+}
+
+static bool put_seen(struct ledger *l, const struct ledger_entry *e,
+	struct err *err)
+{
+	const struct record seen = { .type = RECORD_SEEN, .id = e->id,
+		.time = e->time, .uid = e->uid, .uid_len = e->uid_len,
+		.listed = e->listed, .identity = ledger_identity(e),
+		.state = (uint64_t)e->state };
+
+	return ledger_put(l, &seen, err);
 }
 
 static bool put_entry(struct ledger *l, const struct ledger_entry *e,
 	struct err *err)
 {
-	const struct record seen = { .type = RECORD_SEEN, .id = e->id,
-		.time = e->time, .uid = e->uid, .uid_len = e->uid_len,
-		.listed = e->listed, .identity = e->identity,
-		.state = (uint64_t)e->state };
-
-	const struct record failed = { .type = RECORD_FAILED, .id = e->id,
-		.time = e->time, .uid = e->uid, .uid_len = e->uid_len,
-		.listed = e->listed, .tries = e->tries,
-		.next_try = e->next_try, .text = e->reason };
-
 	if (is_dead(e))
 		return true;
 	if (e->state == LEDGER_INTENT)
 		return put_open(l, e, err);
-	return ledger_put(l, e->state == LEDGER_FAILED ? &failed : &seen, err);
+	return e->state == LEDGER_FAILED ? put_failed(l, e, err)
+		: put_seen(l, e, err);
 }
 
 static bool put_all(struct ledger *l, struct err *err)
@@ -91,7 +106,7 @@ static bool put_all(struct ledger *l, struct err *err)
 	    || (l->inexact && !ledger_put(l, &inexact, err)))
 		return false;
 	for (i = 0; i < l->count; i++)
-		if (!put_entry(l, l->entries[i], err))
+		if (!put_entry(l, ledger_at(l, i), err))
 			return false;
 	return ledger_sync(l, err);
 }

@@ -25,6 +25,7 @@ struct loader {
 	uint32_t crc;
 	size_t line;			/* number of the current line */
 	size_t bad;			/* the first that was bad, or 0 */
+	struct arena *texts;		/* of the current line */
 };
 
 static bool load_header(struct ledger *l, const struct record *r,
@@ -53,18 +54,19 @@ static bool load_line(struct loader *load, const char *line, size_t len,
 	bool good;
 
 	load->line++;
+	arena_clear(load->texts);
 	if (load->bad != 0)
 		/* Lost in a power cut, unless something behind it says that
 		 * it was durable. */
-		return !record_is_mark(line, len, l->arena)
+		return !record_is_mark(line, len, load->texts)
 			|| damaged(l, load->bad, err);
-	good = record_decode(&r, &load->crc, line, len, l->arena);
+	good = record_decode(&r, &load->crc, line, len, load->texts);
 	if (good && load->line == 1) {
 		if (!load_header(l, &r, err))
 			return false;
 	} else if (!good || !ledger_apply(l, &r)) {
 		load->bad = load->line;
-		return !record_is_mark(line, len, l->arena)
+		return !record_is_mark(line, len, load->texts)
 			|| damaged(l, load->bad, err);
 	}
 	if (r.type == RECORD_MARK)
@@ -76,7 +78,7 @@ static bool load_line(struct loader *load, const char *line, size_t len,
 
 static bool load_file(struct ledger *l, FILE *file, struct err *err)
 {
-	struct loader load = { l, 0, 0, 0 };
+	struct loader load = { l, 0, 0, 0, arena_new() };
 	size_t cap = 0;
 	char *line = NULL;
 	bool ok = true;
@@ -89,6 +91,7 @@ static bool load_file(struct ledger *l, FILE *file, struct err *err)
 			load.bad = load.line + 1;
 	}
 	free(line);
+	arena_free(load.texts);
 	if (!ok)
 		return false;
 	if (ferror(file))

@@ -3,19 +3,25 @@
 #define AGENT_LEDGER_PRIV_H
 
 #include "agent/base/arena.h"
+#include "agent/base/limits.h"
 #include "agent/ledger.h"
 #include "agent/ledger_record.h"
 
 /*
  * What the files of the ledger share: ledger.c (records, file), ledger_table.c
- * (entries in memory), ledger_load.c (reading), ledger_compact.c (writing
- * anew), ledger_record.c (lines).
+ * (entries by id and UID), ledger_entry.c (one of them in memory),
+ * ledger_load.c (reading), ledger_compact.c (writing anew), ledger_record.c
+ * (lines).
  */
 
 #define LEDGER_FILE "ledger"
 #define LEDGER_NEW "ledger.new"
 #define LEDGER_VERSION 1
 #define LEDGER_BUFFER (64 * 1024)
+/* Length, the words of a UID, and what is added to them. */
+#define LEDGER_KEY (LIMIT_UID / 4 + 3)
+/* So many entries are taken from the system at once. */
+#define LEDGER_BLOCK 256
 
 struct ledger {
 	struct arena *arena;
@@ -24,10 +30,13 @@ struct ledger {
 	char epoch[17];
 	int64_t created;
 	int dir, fd;
-	struct ledger_entry **entries;	/* by ascending id */
-	size_t count, room;
-	struct ledger_entry **buckets;
+	struct ledger_entry **blocks;	/* of LEDGER_BLOCK entries each, by
+					 * ascending id */
+	size_t count, block_count;
+	uint32_t *buckets;		/* 1 + the place of an entry, or 0 */
 	size_t bucket_count;		/* a power of two */
+	uint64_t key[LEDGER_KEY];	/* of the hash */
+	const char *dest;		/* that of the last intent */
 	uint64_t next_id;
 	uint64_t durable_id;
 	uint64_t least_id;		/* what the header says of it */
@@ -44,8 +53,25 @@ struct ledger {
 	char buffer[LEDGER_BUFFER];
 };
 
-/* ledger_table.c: makes room for more entries. */
-void ledger_grow(struct ledger *l);
+/* ledger_entry.c. What `r` says is copied where it must last. */
+void entry_make(struct ledger *l, struct ledger_entry *e,
+	const struct record *r);
+void entry_place(struct ledger *l, struct ledger_entry *e,
+	const struct record *r);
+void entry_hint(struct ledger_entry *e, const char *text);
+void entry_refused(struct ledger_entry *e, const struct record *r);
+void entry_rename(struct ledger *l, struct ledger_entry *e,
+	const struct record *r);
+void entry_listed(struct ledger_entry *e, uint64_t listed);
+void entry_time(struct ledger_entry *e, int64_t time);
+/* Not LEDGER_INTENT or LEDGER_FAILED: what was pending is forgotten. */
+void entry_state(struct ledger *l, struct ledger_entry *e,
+	enum ledger_state state);
+void entry_free(struct ledger_entry *e);
+
+/* ledger_table.c: no entries yet; no more of them. */
+void ledger_table_start(struct ledger *l);
+void ledger_table_free(struct ledger *l);
 /* The one place where a record changes memory, when loading and when writing.
  * False if it makes no sense here. */
 bool ledger_apply(struct ledger *l, const struct record *r);

@@ -1,157 +1,192 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/base/limits.h"
 #include "agent/ledger_priv.h"
 
-/* FNV-1a: UIDs are no secret and the table is per account. */
-static size_t hash_uid(const char *uid, size_t len)
+/* Multilinear hashing with a key of this process: no server can choose UIDs
+ * that fall together. len is at most LIMIT_UID. */
+static size_t hash_uid(const struct ledger *l, const char *uid, size_t len)
 {
-	uint64_t h = 14695981039346656037u;
-	size_t i;
+	const uint64_t *key = l->key;
+	uint64_t h = *key++;
+	uint32_t word = (uint32_t)len;
 
-	for (i = 0; i < len; i++)
-		h = (h ^ (unsigned char)uid[i]) * 1099511628211u;
-	return (size_t)(h ^ h >> 32);
+	h += *key++ * word;
+	for (; len >= sizeof(word); uid += sizeof(word), len -= sizeof(word)) {
+		memcpy(&word, uid, sizeof(word));
+		h += *key++ * word;
+	}
+	word = 0;
+	if (len != 0)
+		memcpy(&word, uid, len);
+	h += *key * word;
+	return (size_t)(h >> 32);
 }
 
-static void link_entry(struct ledger *l, struct ledger_entry *e)
+/* SplitMix64: many numbers from one. */
+static void make_key(struct ledger *l)
 {
-	struct ledger_entry **slot = &l->buckets[hash_uid(e->uid, e->uid_len)
-		& (l->bucket_count - 1)];
+	uint64_t seed = digest_random(), v;
+	size_t i;
 
-	e->next = *slot;
-	*slot = e;
+	for (i = 0; i < LEDGER_KEY; i++) {
+		seed += 0x9e3779b97f4a7c15u;
+		v = (seed ^ seed >> 30) * 0xbf58476d1ce4e5b9u;
+		v = (v ^ v >> 27) * 0x94d049bb133111ebu;
+		l->key[i] = v ^ v >> 31;
+	}
 }
 
-void ledger_grow(struct ledger *l)
+static uint32_t *bucket(const struct ledger *l, const char *uid, size_t len)
+{
+	return &l->buckets[hash_uid(l, uid, len) & (l->bucket_count - 1)];
+}
+
+/* Of a place as it stands in a bucket, or in `next`. */
+static struct ledger_entry *at(const struct ledger *l, uint32_t place)
+{
+	return place == 0 ? NULL : ledger_at(l, place - 1);
+}
+
+static void link_entry(struct ledger *l, uint32_t place)
+{
+	struct ledger_entry *e = at(l, place);
+	uint32_t *head = bucket(l, e->uid, e->uid_len);
+
+	e->next = *head;
+	*head = place;
+}
+
+/* Returns its place. */
+static uint32_t unlink_entry(struct ledger *l, const struct ledger_entry *e)
+{
+	uint32_t *head = bucket(l, e->uid, e->uid_len), place = *head;
+	struct ledger_entry *before = at(l, place);
+
+	if (before == e) {
+		*head = e->next;
+		return place;
+	}
+	while (at(l, before->next) != e)
+		before = at(l, before->next);
+	place = before->next;
+	before->next = e->next;
+	return place;
+}
+
+static void grow_buckets(struct ledger *l, size_t count)
 {
 	size_t i;
 
-	l->room = l->room == 0 ? 256 : l->room * 2;
-	l->entries = mem_grow(l->entries, l->room, sizeof(*l->entries));
-	l->bucket_count = l->room * 2;
-	l->buckets = mem_grow(l->buckets, l->bucket_count,
-		sizeof(*l->buckets));
-	memset(l->buckets, 0, l->bucket_count * sizeof(*l->buckets));
+	l->bucket_count = count;
+	l->buckets = mem_grow(l->buckets, count, sizeof(*l->buckets));
+	memset(l->buckets, 0, count * sizeof(*l->buckets));
 	for (i = 0; i < l->count; i++)
-		link_entry(l, l->entries[i]);
+		link_entry(l, (uint32_t)i + 1);
+}
+
+void ledger_table_start(struct ledger *l)
+{
+	make_key(l);
+	grow_buckets(l, LEDGER_BLOCK);
+}
+
+void ledger_table_free(struct ledger *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->count; i++)
+		entry_free(ledger_at(l, i));
+	for (i = 0; i < l->block_count; i++)
+		free(l->blocks[i]);
+	free(l->blocks);
+	free(l->buckets);
+}
+
+static struct ledger_entry *new_entry(struct ledger *l)
+{
+	size_t used = l->block_count * LEDGER_BLOCK;
+
+	if (l->count == used) {
+		/* In powers of two: room is only taken when it is full. */
+		if ((l->block_count & (l->block_count - 1)) == 0)
+			l->blocks = mem_grow(l->blocks, l->block_count == 0
+				? 1 : 2 * l->block_count, sizeof(*l->blocks));
+		l->blocks[l->block_count++] = mem_grow(NULL, LEDGER_BLOCK,
+			sizeof(**l->blocks));
+	}
+	if (l->count == l->bucket_count)
+		grow_buckets(l, 2 * l->bucket_count);
+	return ledger_at(l, l->count++);
 }
 
 static struct ledger_entry *by_id(const struct ledger *l, uint64_t id)
 {
 	size_t low = 0, high = l->count, mid;
+	uint64_t first = l->count == 0 ? 0 : ledger_at(l, 0)->id;
 
+	/* Few are missing in between. */
+	if (id >= first && id - first < high) {
+		high = (size_t)(id - first) + 1;
+		if (ledger_at(l, high - 1)->id == id)
+			return ledger_at(l, high - 1);
+	}
 	while (low < high) {
 		mid = low + (high - low) / 2;
-		if (l->entries[mid]->id < id)
+		if (ledger_at(l, mid)->id < id)
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	return low < l->count && l->entries[low]->id == id
-		? l->entries[low] : NULL;
-}
-
-static void unlink_entry(struct ledger *l, const struct ledger_entry *e)
-{
-	struct ledger_entry **slot = &l->buckets[hash_uid(e->uid, e->uid_len)
-		& (l->bucket_count - 1)];
-
-	while (*slot != e)
-		slot = &(*slot)->next;
-	*slot = e->next;
-}
-
-static enum ledger_state first_state(const struct record *r)
-{
-	if (r->type == RECORD_INTENT)
-		return LEDGER_INTENT;
-	if (r->type == RECORD_FAILED)
-		return LEDGER_FAILED;
-	return (enum ledger_state)r->state;
-}
-
-/* Where an intent's message is, and where it is to go. */
-static void apply_place(struct ledger_entry *e, const struct record *r)
-{
-	e->name = r->name;
-	e->dest = r->dest;
-	e->hint = "";
-	e->size = r->size;
-	e->stored = r->stored;
-	e->place = r->place;
+	return low < l->count && ledger_at(l, low)->id == id
+		? ledger_at(l, low) : NULL;
 }
 
 static bool apply_new(struct ledger *l, const struct record *r)
 {
-	struct ledger_entry *e;
-
-	if (r->id < l->next_id || (r->type == RECORD_SEEN
-		&& (r->state < LEDGER_DELIVERED || r->state > LEDGER_BASELINE)))
+	if (r->id < l->next_id || r->id > LEDGER_MAX_ID
+	    || r->uid_len > LIMIT_UID || l->count == UINT32_MAX
+	    || (r->type == RECORD_SEEN && (r->state < LEDGER_DELIVERED
+		|| r->state > LEDGER_BASELINE)))
 		return false;
-	if (l->count == l->room)
-		ledger_grow(l);
-	e = arena_alloc(l->arena, sizeof(*e));
-	e->id = r->id;
-	e->state = first_state(r);
-	e->time = r->time;
-	e->uid = r->uid;
-	e->uid_len = r->uid_len;
-	e->listed = r->listed;
-	e->identity = r->identity;
-	e->name = e->dest = e->hint = "";
-	e->reason = r->type == RECORD_FAILED ? r->text : "";
-	e->tries = (unsigned int)r->tries;
-	e->next_try = r->next_try;
-	if (r->type == RECORD_INTENT)
-		apply_place(e, r);
-	l->entries[l->count++] = e;
-	link_entry(l, e);
+	entry_make(l, new_entry(l), r);
+	link_entry(l, (uint32_t)l->count);
 	l->next_id = r->id + 1;
 	return true;
 }
 
-static void apply_refusal(struct ledger_entry *e, const struct record *r)
-{
-	e->tries = (unsigned int)r->tries;
-	e->next_try = r->next_try;
-	e->reason = r->text;
-	if (r->type == RECORD_FAILED)
-		e->time = r->time;
-}
-
-static void apply_moved(struct ledger *l, struct ledger_entry *e,
+static bool apply_moved(struct ledger *l, struct ledger_entry *e,
 	const struct record *r)
 {
-	e->listed = r->listed;
+	uint32_t place;
+
+	if (r->uid_len > LIMIT_UID)
+		return false;
+	entry_listed(e, r->listed);
 	if (e->uid_len == r->uid_len && memcmp(e->uid, r->uid, r->uid_len) == 0)
-		return;
-	unlink_entry(l, e);
-	e->uid = r->uid;
-	e->uid_len = r->uid_len;
-	link_entry(l, e);
+		return true;
+	place = unlink_entry(l, e);
+	entry_rename(l, e, r);
+	link_entry(l, place);
 	l->moved = true;
+	return true;
 }
 
 bool ledger_has_uids(const struct ledger *l)
 {
+	const struct ledger_entry *e;
 	size_t i;
 
-	for (i = 0; i < l->count; i++)
-		if (l->entries[i]->uid_len != 0
-		    && l->entries[i]->state < LEDGER_GONE
-		    && !ledger_is_notice(l->entries[i]))
+	for (i = 0; i < l->count; i++) {
+		e = ledger_at(l, i);
+		if (e->uid_len != 0 && e->state < LEDGER_GONE
+		    && !ledger_is_notice(e))
 			return true;
+	}
 	return false;
-}
-
-bool ledger_is_notice(const struct ledger_entry *e)
-{
-	const size_t len = sizeof(LEDGER_NOTICE) - 1;
-
-	return e->uid_len >= len && memcmp(e->uid, LEDGER_NOTICE, len) == 0;
 }
 
 bool ledger_sizes_inexact(const struct ledger *l)
@@ -183,32 +218,31 @@ bool ledger_apply(struct ledger *l, const struct record *r)
 	case RECORD_INTENT:
 		if (e->state != LEDGER_INTENT)
 			return false;
-		apply_place(e, r);
+		entry_place(l, e, r);
 		break;
 	case RECORD_HINT:
-		e->hint = r->text;
+		entry_hint(e, r->text);
 		break;
 	case RECORD_DELIVERED:
 		if (e->state == LEDGER_INTENT)
-			e->time = r->time;
-		e->state = LEDGER_DELIVERED;
+			entry_time(e, r->time);
+		entry_state(l, e, LEDGER_DELIVERED);
 		break;
 	case RECORD_DEFERRED:
 	case RECORD_FAILED:
-		apply_refusal(e, r);
+		entry_refused(e, r);
 		break;
 	case RECORD_MOVED:
-		apply_moved(l, e, r);
-		break;
+		return apply_moved(l, e, r);
 	case RECORD_VOID:
-		e->state = LEDGER_VOID;
+		entry_state(l, e, LEDGER_VOID);
 		break;
 	case RECORD_DELETING:
-		e->state = LEDGER_DELETING;
+		entry_state(l, e, LEDGER_DELETING);
 		break;
 	case RECORD_GONE:
-		e->state = LEDGER_GONE;
-		e->time = r->time;
+		entry_state(l, e, LEDGER_GONE);
+		entry_time(e, r->time);
 		break;
 	case RECORD_LEDGER:
 	case RECORD_INEXACT:
@@ -239,13 +273,21 @@ struct ledger_entry *ledger_find(const struct ledger *l, const char *uid,
 	struct ledger_entry *e;
 
 	ledger_short_uid(&uid, &len, room);
-	e = after != NULL ? after->next
-		: l->buckets[hash_uid(uid, len) & (l->bucket_count - 1)];
-	for (; e != NULL; e = e->next)
+	e = at(l, after != NULL ? after->next : *bucket(l, uid, len));
+	for (; e != NULL; e = at(l, e->next))
 		if (e->uid_len == len && memcmp(e->uid, uid, len) == 0
 		    && e->state != LEDGER_VOID)
 			return e;
 	return NULL;
+}
+
+const char *ledger_uid(const struct ledger *l, const char *uid, size_t len)
+{
+	const struct ledger_entry *e = len > LIMIT_UID ? NULL
+		: ledger_find(l, uid, len, NULL);
+
+	/* What is pending moves when it is settled. */
+	return e == NULL || e->pending ? NULL : e->uid;
 }
 
 size_t ledger_count(const struct ledger *l)
@@ -255,5 +297,5 @@ size_t ledger_count(const struct ledger *l)
 
 struct ledger_entry *ledger_at(const struct ledger *l, size_t i)
 {
-	return l->entries[i];
+	return &l->blocks[i / LEDGER_BLOCK][i % LEDGER_BLOCK];
 }

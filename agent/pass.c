@@ -143,7 +143,7 @@ static bool has_open_intent(const struct pass *pass)
 	for (i = 0; i < ledger_count(pass->ledger); i++) {
 		e = ledger_at(pass->ledger, i);
 		if (e->state == LEDGER_INTENT
-		    && strcmp(e->dest, pass->batch.dest_name) == 0)
+		    && strcmp(ledger_pending(e)->dest, pass->batch.dest_name) == 0)
 			return true;
 	}
 	return false;

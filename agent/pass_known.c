@@ -94,7 +94,7 @@ bool pass_check_known(struct pass *pass, bool trouble, struct err *err)
 static bool mark(struct pass *pass, const struct listed *listed,
 	const struct identity *identity, struct err *err)
 {
-	struct ledger_entry what = { .uid = listed->uid,
+	struct ledger_what what = { .uid = listed->uid,
 		.uid_len = listed->uid_len, .listed = listed->size,
 		.identity = identity_none() };
 

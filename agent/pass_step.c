@@ -47,7 +47,7 @@ void pass_learn_sizes(struct pass *pass)
 bool pass_note_failure(struct pass *pass, const struct plan_message *m,
 	const char *reason, struct err *err)
 {
-	const struct ledger_entry what = { .uid = m->listed->uid,
+	const struct ledger_what what = { .uid = m->listed->uid,
 		.uid_len = m->listed->uid_len, .listed = m->listed->size };
 
 	/* Without a UID it cannot be told from the next one. */

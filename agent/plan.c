@@ -148,6 +148,7 @@ static struct ledger_entry *match_lost(const struct plan *plan,
 	struct plan_message *m, const struct identity *identity, same_fn *same)
 {
 	size_t i = first_lost(plan, m->listed->size);
+	struct identity id;
 
 	/* Without a sign that it has renumbered, only what is the same in
 	 * every respect is taken for the same. */
@@ -155,8 +156,10 @@ static struct ledger_entry *match_lost(const struct plan *plan,
 		same = identity_identical;
 	for (; i < plan->lost_count
 	     && plan->lost[i]->listed == m->listed->size; i++)
-		if (candidate(plan->lost[i])
-		    && same(&plan->lost[i]->identity, identity)) {
+		if (candidate(plan->lost[i])) {
+			id = ledger_identity(plan->lost[i]);
+			if (!same(&id, identity))
+				continue;
 			m->moved = true;
 			return plan->lost[i];
 		}
@@ -169,11 +172,14 @@ static struct ledger_entry *match(const struct plan *plan,
 	struct plan_message *m, const struct identity *identity, same_fn *same)
 {
 	struct ledger_entry *e = NULL;
+	struct identity id;
 
 	while ((e = ledger_find(plan->ledger, m->listed->uid,
-		m->listed->uid_len, e)) != NULL)
-		if (candidate(e) && same(&e->identity, identity))
+		m->listed->uid_len, e)) != NULL) {
+		id = ledger_identity(e);
+		if (candidate(e) && same(&id, identity))
 			return e;
+	}
 	return match_lost(plan, m, identity, same);
 }
 

@@ -22,13 +22,15 @@ static bool due(const struct ledger_entry *e)
 
 static void load_slot(struct batch_slot *slot, struct ledger_entry *e)
 {
+	const struct ledger_pending *p = ledger_pending(e);
+
 	memset(slot, 0, sizeof(*slot));
-	snprintf(slot->item.name, sizeof(slot->item.name), "%s", e->name);
-	snprintf(slot->item.hint, sizeof(slot->item.hint), "%s", e->hint);
+	snprintf(slot->item.name, sizeof(slot->item.name), "%s", p->name);
+	snprintf(slot->item.hint, sizeof(slot->item.hint), "%s", p->hint);
 	slot->item.id = e->id;
-	slot->item.size = e->size;
-	slot->item.stored = e->stored;
-	slot->item.place = e->place;
+	slot->item.size = p->size;
+	slot->item.stored = p->stored;
+	slot->item.place = p->place;
 	slot->item.intended = e->time;
 	slot->item.fd = -1;
 	slot->item.state = ITEM_STAGED;
@@ -64,7 +66,7 @@ static bool settle_dest(struct batch *batch, const char *name, struct err *err)
 
 	for (i = 0; i < ledger_count(batch->ledger); i++) {
 		e = ledger_at(batch->ledger, i);
-		if (!due(e) || !same_dest(e->dest, name))
+		if (!due(e) || !same_dest(ledger_pending(e)->dest, name))
 			continue;
 		load_slot(&batch->slots[n++], e);
 		if (n < LIMIT_BATCH_MESSAGES)
@@ -98,7 +100,8 @@ static bool staged_pull(struct source *src, char *buf, size_t cap,
 static bool copy_staged(struct dest *dest, int fd, struct batch_slot *slot,
 	struct err *err)
 {
-	struct staged_source s = { { staged_pull }, fd, 0, slot->entry->name };
+	struct staged_source s = { { staged_pull }, fd, 0,
+		ledger_pending(slot->entry)->name };
 	struct sink *sink;
 	uint64_t bytes;
 
@@ -119,9 +122,9 @@ static bool redirect(struct batch *batch, const struct dest_env *env,
 	bool ok;
 	int fd;
 
-	if (strcmp(e->hint, "ran") == 0)
+	if (strcmp(ledger_pending(e)->hint, "ran") == 0)
 		return ledger_delivered(batch->ledger, e, err);
-	snprintf(former, sizeof(former), "%s", e->name);
+	snprintf(former, sizeof(former), "%s", ledger_pending(e)->name);
 	fd = openat(env->stage_dir, former, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
 		return ledger_void(batch->ledger, e, err);
@@ -160,13 +163,18 @@ static bool settle_former(struct batch *batch, const struct dest_env *env,
 	return ok;
 }
 
+static const char *dest_of(const struct batch *batch, size_t i)
+{
+	return ledger_pending(ledger_at(batch->ledger, i))->dest;
+}
+
 static bool seen_before(const struct batch *batch, size_t i)
 {
-	const char *name = ledger_at(batch->ledger, i)->dest;
+	const char *name = dest_of(batch, i);
 
 	while (i-- > 0)
 		if (due(ledger_at(batch->ledger, i))
-		    && strcmp(ledger_at(batch->ledger, i)->dest, name) == 0)
+		    && strcmp(dest_of(batch, i), name) == 0)
 			return true;
 	return false;
 }
@@ -175,17 +183,19 @@ static bool settle_others(struct batch *batch, const struct dest_env *env,
 	struct err *err)
 {
 	struct ledger_entry *e;
+	const char *name;
 	bool ok = true;
 	size_t i;
 
 	for (i = 0; ok && i < ledger_count(batch->ledger); i++) {
 		e = ledger_at(batch->ledger, i);
-		if (!due(e) || same_dest(e->dest, batch->dest_name))
+		name = ledger_pending(e)->dest;
+		if (!due(e) || same_dest(name, batch->dest_name))
 			continue;
-		if (is_pipe(e->dest))
+		if (is_pipe(name))
 			ok = redirect(batch, env, e, err);
 		else if (!seen_before(batch, i))
-			ok = settle_former(batch, env, e->dest, err);
+			ok = settle_former(batch, env, name, err);
 	}
 	return ok && ledger_sync(batch->ledger, err);
 }
@@ -197,7 +207,7 @@ static bool wanted(void *arg, const char *name)
 
 	for (i = ledger_count(ledger); i-- > 0;)
 		if (open_intent(ledger_at(ledger, i))
-		    && strcmp(ledger_at(ledger, i)->name, name) == 0)
+		    && strcmp(ledger_pending(ledger_at(ledger, i))->name, name) == 0)
 			return true;
 	return false;
 }

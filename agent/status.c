@@ -167,7 +167,7 @@ void status_gather(const struct config *config, const struct account *account,
 
 bool status_set_aside(const struct ledger_entry *e)
 {
-	return e->tries != 0 && (e->state == LEDGER_INTENT
+	return ledger_pending(e)->tries != 0 && (e->state == LEDGER_INTENT
 		|| e->state == LEDGER_FAILED);
 }
 

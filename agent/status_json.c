@@ -86,14 +86,16 @@ static void put_outcome(FILE *out, const struct outcome *o)
 
 static void put_aside(FILE *out, const struct ledger_entry *e)
 {
+	const struct ledger_pending *p = ledger_pending(e);
+
 	fprintf(out, "{\"uid\": ");
 	put_text(out, e->uid, e->uid_len);
 	put_count(out, "size", e->listed);
 	put_word(out, "by", e->state == LEDGER_INTENT ? "destination"
 		: "server");
-	put_count(out, "tries", e->tries);
-	put_time(out, "next_try", e->next_try);
-	put_word(out, "reason", e->reason);
+	put_count(out, "tries", p->tries);
+	put_time(out, "next_try", p->next_try);
+	put_word(out, "reason", p->reason);
 	fputc('}', out);
 }
 

@@ -128,6 +128,7 @@ static void print_task(FILE *out, const struct status_account *s)
 /* What a person may have to do something about. */
 static void print_aside(FILE *out, const struct ledger_entry *e)
 {
+	const struct ledger_pending *p = ledger_pending(e);
 	char uid[200], size[32], next[32];
 
 	fprintf(out,
@@ -135,9 +136,9 @@ static void print_aside(FILE *out, const struct ledger_entry *e)
 		log_escape(uid, sizeof(uid), e->uid, e->uid_len),
 		num_format_size(size, sizeof(size), e->listed),
 		e->state == LEDGER_INTENT ? "refused by the destination"
-		: "not handed over by the server", e->tries,
-		e->tries == 1 ? "" : "s",
-		when(next, sizeof(next), e->next_try), e->reason);
+		: "not handed over by the server", p->tries,
+		p->tries == 1 ? "" : "s",
+		when(next, sizeof(next), p->next_try), p->reason);
 }
 
 void status_print_text(FILE *out, const struct status_account *s)

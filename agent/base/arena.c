@@ -18,7 +18,8 @@
 
 struct chunk {
 	struct chunk *next;
-	size_t used, size;
+	size_t used, end;		/* what is free is between them */
+	size_t size;
 	alignas(max_align_t) char data[];
 };
 
@@ -68,16 +69,21 @@ struct arena *arena_new(void)
 	return mem_new(sizeof(struct arena));
 }
 
-void arena_free(struct arena *a)
+static void free_chunks(struct chunk *c)
 {
-	struct chunk *c, *next;
+	struct chunk *next;
 
-	if (a == NULL)
-		return;
-	for (c = a->chunks; c != NULL; c = next) {
+	for (; c != NULL; c = next) {
 		next = c->next;
 		free(c);
 	}
+}
+
+void arena_free(struct arena *a)
+{
+	if (a == NULL)
+		return;
+	free_chunks(a->chunks);
 	free(a);
 }
 
@@ -86,7 +92,13 @@ static struct chunk *chunk_add(struct arena *a, size_t need)
 	size_t size = need > CHUNK ? need : CHUNK;
 	struct chunk *c = mem_new(sizeof(*c) + size);
 
-	c->size = size;
+	c->end = c->size = size;
+	if (size > CHUNK && a->chunks != NULL) {
+		/* The other one has room for more. */
+		c->next = a->chunks->next;
+		a->chunks->next = c;
+		return c;
+	}
 	c->next = a->chunks;
 	a->chunks = c;
 	return c;
@@ -100,11 +112,37 @@ void *arena_alloc(struct arena *a, size_t size)
 	if (size > SIZE_MAX / 2)
 		mem_exhausted();
 	size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
-	if (c == NULL || c->size - c->used < size)
+	if (c == NULL || c->end - c->used < size)
 		c = chunk_add(a, size);
 	p = c->data + c->used;
 	c->used += size;
 	return p;
+}
+
+void *arena_bytes(struct arena *a, size_t size)
+{
+	struct chunk *c = a->chunks;
+
+	if (size > SIZE_MAX / 2)
+		mem_exhausted();
+	if (c == NULL || c->end - c->used < size)
+		c = chunk_add(a, size);
+	c->end -= size;
+	return c->data + c->end;
+}
+
+void arena_clear(struct arena *a)
+{
+	struct chunk *c = a->chunks;
+
+	if (c == NULL)
+		return;
+	free_chunks(c->next);
+	c->next = NULL;
+	memset(c->data, 0, c->used);
+	memset(c->data + c->end, 0, c->size - c->end);
+	c->used = 0;
+	c->end = c->size;
 }
 
 void *arena_array(struct arena *a, size_t count, size_t size)
@@ -116,7 +154,7 @@ void *arena_array(struct arena *a, size_t count, size_t size)
 
 char *arena_strndup(struct arena *a, const char *s, size_t len)
 {
-	char *p = arena_alloc(a, len + 1);
+	char *p = arena_bytes(a, len + 1);
 
 	if (len != 0)
 		memcpy(p, s, len);
@@ -139,7 +177,7 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 	va_end(ap);
 	if (n < 0)
 		mem_exhausted();
-	p = arena_alloc(a, (size_t)n + 1);
+	p = arena_bytes(a, (size_t)n + 1);
 	va_start(ap, fmt);
 	vsnprintf(p, (size_t)n + 1, fmt, ap);
 	va_end(ap);

@@ -22,6 +22,10 @@ void arena_free(struct arena *a);
 void *arena_alloc(struct arena *a, size_t size);
 /* Like calloc: the product is checked. */
 void *arena_array(struct arena *a, size_t count, size_t size);
+/* Zeroed too, but not aligned: not a byte between two of them is lost. */
+void *arena_bytes(struct arena *a, size_t size);
+/* Everything dies, the arena does not. */
+void arena_clear(struct arena *a);
 /* Copies len bytes and adds a NUL. */
 char *arena_strndup(struct arena *a, const char *s, size_t len);
 char *arena_strdup(struct arena *a, const char *s);

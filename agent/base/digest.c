@@ -79,6 +79,49 @@ bool digest_equal(const struct digest *a, const struct digest *b)
 	return memcmp(a->text, b->text, DIGEST_LEN) == 0;
 }
 
+static uint32_t value_of(char c)
+{
+	if (c >= 'a')
+		return (uint32_t)(c - 'a' + 26);
+	if (c == '_')
+		return 63;
+	if (c >= 'A')
+		return (uint32_t)(c - 'A');
+	return c == '-' ? 62 : (uint32_t)(c - '0' + 52);
+}
+
+void digest_pack(const struct digest *digest, char *out)
+{
+	const char *c = digest->text;
+	uint32_t v;
+
+	for (; c < digest->text + DIGEST_LEN; c += 4, out += 3) {
+		v = value_of(c[0]) << 18 | value_of(c[1]) << 12
+			| value_of(c[2]) << 6 | value_of(c[3]);
+		out[0] = (char)(v >> 16);
+		out[1] = (char)(v >> 8);
+		out[2] = (char)v;
+	}
+}
+
+void digest_unpack(const char *packed, struct digest *digest_r)
+{
+	static const char letters[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	const unsigned char *p = (const unsigned char *)packed;
+	char *c = digest_r->text;
+	uint32_t v;
+
+	for (; c < digest_r->text + DIGEST_LEN; c += 4, p += 3) {
+		v = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
+		c[0] = letters[v >> 18];
+		c[1] = letters[v >> 12 & 63];
+		c[2] = letters[v >> 6 & 63];
+		c[3] = letters[v & 63];
+	}
+	*c = '\0';
+}
+
 void digest_base64(const void *data, size_t len, char *out, size_t cap)
 {
 	gnutls_datum_t in = { NULL, (unsigned int)len }, text = { NULL, 0 };

@@ -30,6 +30,11 @@ void digest_free(struct digester *d);
 struct digest digest_of(const void *data, size_t len);
 bool digest_equal(const struct digest *a, const struct digest *b);
 
+/* The same in fewer bytes, for who keeps a million of them. */
+#define DIGEST_PACKED 12
+void digest_pack(const struct digest *digest, char *out);
+void digest_unpack(const char *packed, struct digest *digest_r);
+
 /* Base64 of len bytes into out, which holds at least 4 * (len / 3 + 1) + 1. */
 void digest_base64(const void *data, size_t len, char *out, size_t cap);
 

@@ -56,7 +56,8 @@ HELP struct ledger *need_ledger(const char *dir)
 HELP struct ledger_entry *put_intent(struct ledger *l, const char *uid,
 	size_t len, uint64_t listed, const struct identity *identity)
 {
-	struct ledger_entry what, *entry = NULL;
+	struct ledger_entry *entry = NULL;
+	struct ledger_what what;
 	struct err err = ERR_INIT;
 
 	memset(&what, 0, sizeof(what));

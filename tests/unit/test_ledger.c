@@ -96,6 +96,15 @@ static void test_same_uid(void)
 	ledger_close(l);
 }
 
+static bool has_identity(const struct ledger_entry *e,
+	const struct identity *id)
+{
+	struct identity own = ledger_identity(e);
+
+	return identity_same(&own, id) && own.has_header == id->has_header
+		&& digest_equal(&own.content, &id->content);
+}
+
 /* Writes and reads back between any two steps. */
 static struct ledger *again(struct ledger *l, const char *dir)
 {
@@ -109,17 +118,19 @@ static void test_life(void)
 	struct ledger *l = need_ledger("life");
 	int64_t now = clock_wall();
 	struct ledger_entry *e = put_intent(l, "u", 1, 7, &id);
+	const struct ledger_pending *p;
 	char epoch[32];
 
 	snprintf(epoch, sizeof(epoch), "%s", ledger_epoch(l));
 	l = again(l, "life");
 	e = ledger_at(l, 0);
+	p = ledger_pending(e);
 	tap_ok(ledger_count(l) == 1 && e->state == LEDGER_INTENT
-		&& e->time >= now && e->listed == 7 && e->size == 8
-		&& e->stored == 9 && e->place == 10 && identity_same(&e->identity, &id)
-		&& strcmp(e->name, "1.M2P3Q4R5Tabc.host") == 0
-		&& strcmp(e->dest, "maildir:/home/jane doe/Mail") == 0
-		&& e->hint[0] == '\0' && e->tries == 0, "an intent");
+		&& e->time >= now && e->listed == 7 && p->size == 8
+		&& p->stored == 9 && p->place == 10 && has_identity(e, &id)
+		&& strcmp(p->name, "1.M2P3Q4R5Tabc.host") == 0
+		&& strcmp(p->dest, "maildir:/home/jane doe/Mail") == 0
+		&& p->hint[0] == '\0' && p->tries == 0, "an intent");
 	tap_ok(strcmp(epoch, ledger_epoch(l)) == 0 && strlen(epoch) == 16
 		&& strspn(epoch, "0123456789abcdef") == 16, "the epoch stays");
 	tap_ok(ledger_hint(l, e, "at 12", &err)
@@ -127,13 +138,17 @@ static void test_life(void)
 		&& ledger_deferred(l, e, "no\nroom", &err), "is refused");
 	l = again(l, "life");
 	e = ledger_at(l, 0);
-	tap_ok(e->state == LEDGER_INTENT && strcmp(e->hint, "start 2") == 0
-		&& e->tries == 1 && strcmp(e->reason, "no\nroom") == 0
-		&& e->next_try <= clock_wall(), "and tried again");
+	p = ledger_pending(e);
+	tap_ok(e->state == LEDGER_INTENT && strcmp(p->hint, "start 2") == 0
+		&& p->tries == 1 && strcmp(p->reason, "no\nroom") == 0
+		&& p->next_try <= clock_wall(), "and tried again");
 	tap_ok(ledger_delivered(l, e, &err), "then delivered");
 	l = again(l, "life");
 	e = ledger_at(l, 0);
-	tap_ok(e->state == LEDGER_DELIVERED && e->time >= now, "it stays so");
+	tap_ok(e->state == LEDGER_DELIVERED && e->time >= now
+		&& has_identity(e, &id), "it stays so");
+	tap_ok(ledger_pending(e)->name[0] == '\0'
+		&& ledger_pending(e)->tries == 0, "what was staged is forgotten");
 	tap_ok(ledger_deleting(l, e, &err)
 		&& (l = again(l, "life")) != NULL
 		&& ledger_at(l, 0)->state == LEDGER_DELETING, "deleting");
@@ -150,21 +165,23 @@ static void test_life(void)
 static void test_redirect(void)
 {
 	struct identity id = identity_of("c", "h");
-	struct ledger_entry what = { .name = "2.M3", .dest = "mbox:/x",
+	struct ledger_what what = { .name = "2.M3", .dest = "mbox:/x",
 		.size = 1, .stored = 2, .place = 3 };
 	struct ledger *l = need_ledger("redirect");
 	struct ledger_entry *e = put_intent(l, "u", 1, 7, &id);
+	const struct ledger_pending *p;
 	uint64_t is = e->id;
 
 	tap_ok(ledger_hint(l, e, "at 12", &err)
 		&& ledger_redirect(l, e, &what, &err), "redirected");
 	l = again(l, "redirect");
 	e = ledger_at(l, 0);
+	p = ledger_pending(e);
 	tap_ok(ledger_count(l) == 1 && e->id == is && e->uid_len == 1
-		&& e->listed == 7 && identity_same(&e->identity, &id)
-		&& strcmp(e->name, "2.M3") == 0 && e->hint[0] == '\0'
-		&& strcmp(e->dest, "mbox:/x") == 0 && e->size == 1
-		&& e->stored == 2 && e->place == 3, "to the new place only");
+		&& e->listed == 7 && has_identity(e, &id)
+		&& strcmp(p->name, "2.M3") == 0 && p->hint[0] == '\0'
+		&& strcmp(p->dest, "mbox:/x") == 0 && p->size == 1
+		&& p->stored == 2 && p->place == 3, "to the new place only");
 	tap_ok(ledger_delivered(l, e, &err)
 		&& !ledger_redirect(l, e, &what, &err),
 		"not once it is delivered");
@@ -184,16 +201,17 @@ static void test_waits(void)
 
 	for (i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
 		ok = ok && ledger_deferred(l, e, "no", &err);
-		wait = e->next_try - clock_wall();
+		wait = ledger_pending(e)->next_try - clock_wall();
 		ok = ok && wait <= waits[i] && wait >= waits[i] - 2;
 	}
-	tap_ok(ok && e->tries == i, "refusals are tried again later and later");
+	tap_ok(ok && ledger_pending(e)->tries == i,
+		"refusals are tried again later and later");
 	ledger_close(l);
 }
 
 static void test_failed(void)
 {
-	struct ledger_entry what = { .uid = "u", .uid_len = 1, .listed = 5 };
+	struct ledger_what what = { .uid = "u", .uid_len = 1, .listed = 5 };
 	struct ledger_entry *e;
 	struct ledger *l = need_ledger("failed");
 
@@ -204,11 +222,12 @@ static void test_failed(void)
 	l = again(l, "failed");
 	e = ledger_at(l, 0);
 	tap_ok(ledger_count(l) == 2 && e->state == LEDGER_FAILED
-		&& e->tries == 2 && strcmp(e->reason, "-ERR 2") == 0
+		&& ledger_pending(e)->tries == 2
+		&& strcmp(ledger_pending(e)->reason, "-ERR 2") == 0
 		&& e->listed == 5 && e->uid_len == 1, "a failure is kept");
 	e = ledger_at(l, 1);
 	tap_ok(e->state == LEDGER_BASELINE && e->listed == 5
-		&& !identity_same(&e->identity, &what.identity),
+		&& !has_identity(e, &what.identity),
 		"a baseline is kept, and is the same as nothing");
 	tap_ok(ledger_moved(l, e, "\xff new", 5, 6, &err)
 		&& ledger_find(l, "\xff new", 5, NULL) == e
@@ -228,8 +247,9 @@ static void test_full(void)
 	struct identity id = identity_of("c", NULL);
 	struct rlimit old, small;
 	struct ledger *l = need_ledger("full");
-	struct ledger_entry what = { .uid = "v", .uid_len = 1, .name = "n",
-		.dest = "d", .identity = id }, *e;
+	struct ledger_what what = { .uid = "v", .uid_len = 1, .name = "n",
+		.dest = "d", .identity = id };
+	struct ledger_entry *e;
 	struct stat st;
 
 	put_delivered(l, "u", 1, 7, &id);

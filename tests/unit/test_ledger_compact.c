@@ -32,7 +32,7 @@ static const enum ledger_state states[] = { LEDGER_DELIVERED, LEDGER_VOID,
 static bool put_state(struct ledger *l, enum ledger_state state, size_t i)
 {
 	struct identity id = identity_of("content", i % 2 != 0 ? NULL : "h");
-	struct ledger_entry what = { .uid = "a b", .uid_len = 3, .listed = i,
+	struct ledger_what what = { .uid = "a b", .uid_len = 3, .listed = i,
 		.identity = id };
 	struct ledger_entry *e;
 
@@ -52,8 +52,8 @@ static bool put_state(struct ledger *l, enum ledger_state state, size_t i)
 		|| (state == LEDGER_GONE && ledger_gone(l, e, &err)));
 }
 
-static bool same_intent(const struct ledger_entry *a,
-	const struct ledger_entry *b)
+static bool same_pending(const struct ledger_pending *a,
+	const struct ledger_pending *b)
 {
 	return strcmp(a->name, b->name) == 0 && strcmp(a->dest, b->dest) == 0
 		&& strcmp(a->hint, b->hint) == 0 && a->size == b->size
@@ -66,15 +66,15 @@ static bool same_intent(const struct ledger_entry *a,
 static bool same_entry(const struct ledger_entry *a,
 	const struct ledger_entry *b)
 {
+	struct identity ia = ledger_identity(a), ib = ledger_identity(b);
+
 	return a->id == b->id && a->state == b->state && a->time == b->time
 		&& a->uid_len == b->uid_len
 		&& memcmp(a->uid, b->uid, a->uid_len) == 0
 		&& a->listed == b->listed && (a->state == LEDGER_FAILED
-			|| (identity_same(&a->identity, &b->identity)
-				&& a->identity.has_header
-				== b->identity.has_header))
-		&& a->tries == b->tries && a->next_try == b->next_try
-		&& (a->state != LEDGER_INTENT || same_intent(a, b));
+			|| (identity_same(&ia, &ib)
+				&& ia.has_header == ib.has_header))
+		&& same_pending(ledger_pending(a), ledger_pending(b));
 }
 
 /* Held against a copy of the file from before. */

@@ -24,6 +24,7 @@ struct state {
 
 static struct state state_of(const struct ledger *l)
 {
+	const struct ledger_pending *p;
 	const struct ledger_entry *e;
 	struct state s;
 	size_t i;
@@ -31,13 +32,14 @@ static struct state state_of(const struct ledger *l)
 	memset(&s, 0, sizeof(s));
 	for (i = 0; i < ledger_count(l); i++) {
 		e = ledger_at(l, i);
+		p = ledger_pending(e);
 		/* A cut writes the file anew, without them. */
 		if (e->state == LEDGER_VOID)
 			continue;
 		scratch_need(s.count < 16, "too many entries");
 		s.ids[s.count] = e->id;
-		s.sums[s.count++] = (uint64_t)e->state + 10 * e->tries
-			+ 1000 * strlen(e->hint) + 1000000 * e->uid_len
+		s.sums[s.count++] = (uint64_t)e->state + 10 * p->tries
+			+ 1000 * strlen(p->hint) + 1000000 * e->uid_len
 			+ 100000000 * (uint64_t)e->listed;
 	}
 	return s;

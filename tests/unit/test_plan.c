@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tests/unit/tap.h"
 
+#include "agent/ledger_priv.h"
 #include "agent/plan.h"
 #include "tests/unit/ledger_help.h"
 
@@ -49,8 +50,10 @@ static struct identity read_identity(const char **p)
 	return identity_of(content, strcmp(header, "-") == 0 ? NULL : header);
 }
 
-static void put_failed(const struct ledger_entry *what)
+static void put_failed(const struct ledger_what *what)
 {
+	const struct record later = { .tries = 3, .next_try = NOW + 10,
+		.text = "no" };
 	struct ledger_entry *e = NULL;
 	int i;
 
@@ -60,10 +63,10 @@ static void put_failed(const struct ledger_entry *what)
 			"cannot write");
 		e = ledger_at(ledger, ledger_count(ledger) - 1);
 	}
-	e->next_try = NOW + 10;
+	entry_refused(e, &later);
 }
 
-static void put_entry(char state, const struct ledger_entry *what)
+static void put_entry(char state, const struct ledger_what *what)
 {
 	struct ledger_entry *e;
 	bool ok = true;
@@ -93,7 +96,7 @@ static void put_entry(char state, const struct ledger_entry *what)
 
 static void read_ledger(const char *text)
 {
-	struct ledger_entry what;
+	struct ledger_what what;
 	char state[8], uid[64], size[32];
 
 	while (*text != '\0') {
@@ -425,7 +428,7 @@ static void test_renumbered(size_t known, size_t fresh, size_t expected)
 /* A message of our own that waits for its destination. */
 static void test_notice(void)
 {
-	const struct ledger_entry what = { .uid = LEDGER_NOTICE "failing 5",
+	const struct ledger_what what = { .uid = LEDGER_NOTICE "failing 5",
 		.uid_len = sizeof(LEDGER_NOTICE "failing 5") - 1,
 		.listed = 100 };
 	struct ledger_entry *e;
