@@ -139,7 +139,8 @@ static bool look(struct probe *probe, struct client *client, struct err *err)
 	char text[32];
 
 	if (!client_stat(client, &count, &size, err)
-	    || !client_listing(client, probe->arena, &probe->first, err))
+	    || !client_listing(client, probe->arena, NULL,
+		    &probe->first, err))
 		return false;
 	printf("maildrop: %" PRIu64 " messages, %s; %zu listed\n", count,
 		num_format_size(text, sizeof(text), size), probe->first.count);
@@ -192,7 +193,8 @@ static bool visit_again(struct probe *probe, struct err *err)
 			tls_resumed(client_tls(client)) ? "resumed"
 			: "with a full handshake, the server gives no ticket");
 	ok = client_login(client, &probe->password, err)
-		&& client_listing(client, probe->arena, &probe->second, err)
+		&& client_listing(client, probe->arena, NULL,
+			&probe->second, err)
 		&& client_quit(client, err);
 	client_close(client);
 	return ok;

@@ -195,12 +195,21 @@ static bool without_uids(struct pass *pass, uint64_t *last_r, struct err *err)
 		"the server knows neither UIDL nor LAST, so messages that stay on it could not be told from new ones: set keep: false for this account");
 }
 
+static const char *known_uid(void *arg, const char *uid, size_t len)
+{
+	const struct pass *pass = arg;
+
+	return ledger_uid(pass->ledger, uid, len);
+}
+
 static bool list(struct pass *pass, struct err *err)
 {
+	const struct listing_store store = { known_uid, pass };
 	uint64_t last = 0;
 
 	pass_tell(pass, PHASE_LIST);
-	if (!client_listing(pass->client, pass->arena, &pass->listing, err))
+	if (!client_listing(pass->client, pass->arena, &store, &pass->listing,
+		err))
 		return false;
 	if (!pass->listing.has_uids && !without_uids(pass, &last, err))
 		return false;

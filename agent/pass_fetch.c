@@ -138,7 +138,7 @@ static bool refused(struct pass *pass, struct plan_message *m,
 	struct err why = ERR_INIT;
 	char what[40];
 
-	snprintf(what, sizeof(what), "RETR %" PRIu64, m->listed->number);
+	snprintf(what, sizeof(what), "RETR %" PRIu32, m->listed->number);
 	reply_refused(reply, ERR_MSG, what, &why);
 	return not_handed_over(pass, m, &why, err);
 }
@@ -148,7 +148,7 @@ static bool empty(struct pass *pass, struct plan_message *m, struct err *err)
 {
 	struct err why = ERR_INIT;
 
-	err_set(&why, ERR_MSG, "the server sent nothing for message %" PRIu64
+	err_set(&why, ERR_MSG, "the server sent nothing for message %" PRIu32
 		", which it lists with %" PRIu64 " bytes", m->listed->number,
 		m->listed->size);
 	return not_handed_over(pass, m, &why, err);
@@ -206,7 +206,7 @@ static bool recv_retr(void *arg, size_t i, const struct reply *reply,
 	ok = reply->kind == REPLY_OK ? take_message(pass, m, err)
 		: refused(pass, m, reply, err);
 	if (!ok) {
-		err_prefix(err, "message %" PRIu64, m->listed->number);
+		err_prefix(err, "message %" PRIu32, m->listed->number);
 		return false;
 	}
 	pass->promised -= m->listed->size;

@@ -18,6 +18,7 @@
 struct lister {
 	struct client *client;
 	struct arena *arena;
+	const struct listing_store *store;
 	struct listing *listing;
 	size_t room;
 	size_t uid_bytes, lines;
@@ -44,8 +45,7 @@ static struct listed *add(struct lister *l, struct err *err)
 			sizeof(*listing->messages));
 	}
 	m = &listing->messages[listing->count++];
-	memset(m, 0, sizeof(*m));
-	m->uid = "";
+	*m = (struct listed){ .uid = "" };
 	return m;
 }
 
@@ -58,7 +58,7 @@ static int by_number(const void *a, const void *b)
 
 static struct listed *find(struct listing *listing, uint64_t number)
 {
-	struct listed key = { .number = number };
+	struct listed key = { .number = (uint32_t)number };
 
 	/* Nearly always the numbers are 1, 2, 3, … */
 	if (number >= 1 && number <= listing->count
@@ -78,6 +78,20 @@ static bool sense(const char *verb, const char *line, size_t len,
 	return false;
 }
 
+static const char *keep_uid(const struct lister *l, const char *uid,
+	size_t len)
+{
+	const char *known = l->store == NULL ? NULL
+		: l->store->find(l->store->arg, uid, len);
+	char *copy;
+
+	if (known != NULL)
+		return known;
+	copy = arena_bytes(l->arena, len);
+	memcpy(copy, uid, len);
+	return copy;
+}
+
 static bool uidl_line(struct lister *l, const char *line, size_t len,
 	struct err *err)
 {
@@ -91,14 +105,14 @@ static bool uidl_line(struct lister *l, const char *line, size_t len,
 	m = add(l, err);
 	if (m == NULL)
 		return false;
-	m->number = number;
+	m->number = (uint32_t)number;
 	l->uid_bytes += uid_len;
 	if (l->uid_bytes > LIMIT_LISTING_BYTES)
 		return err_set(err, ERR_PROTO,
 			"the UIDs that the server lists are longer than %u bytes together",
 			LIMIT_LISTING_BYTES);
-	m->uid = arena_strndup(l->arena, uid, uid_len);
-	m->uid_len = uid_len;
+	m->uid = keep_uid(l, uid, uid_len);
+	m->uid_len = (uint32_t)uid_len;
 	return true;
 }
 
@@ -122,7 +136,7 @@ static bool list_line(struct lister *l, const char *line, size_t len,
 	m = add(l, err);
 	if (m == NULL)
 		return false;
-	m->number = number;
+	m->number = (uint32_t)number;
 	m->size = size;
 	return true;
 }
@@ -141,7 +155,7 @@ static bool put_in_order(struct listing *listing, struct err *err)
 	for (i = 1; i < listing->count; i++)
 		if (listing->messages[i].number
 		    == listing->messages[i - 1].number)
-			return err_set(err, ERR_PROTO, "the server lists message %" PRIu64 " twice",
+			return err_set(err, ERR_PROTO, "the server lists message %" PRIu32 " twice",
 				listing->messages[i].number);
 	return true;
 }
@@ -199,9 +213,10 @@ static bool recv_one(void *arg, size_t i, const struct reply *reply,
 }
 
 bool client_listing(struct client *client, struct arena *arena,
-	struct listing *listing_r, struct err *err)
+	const struct listing_store *store, struct listing *listing_r,
+	struct err *err)
 {
-	struct lister l = { client, arena, listing_r, 0, 0, 0,
+	struct lister l = { client, arena, store, listing_r, 0, 0, 0,
 		{ "UIDL", "LIST" } };
 	struct window window = { 2, 0, send_one, recv_one, &l,
 		client_take_ahead(client, AHEAD_LISTING) };

@@ -9,12 +9,19 @@
  * What is in the maildrop, or whether that is worth asking.
  */
 
-/* One message of the listing. */
+/* One message of the listing; there may be a million. */
 struct listed {
-	uint64_t number;
-	uint64_t size;			/* octets as the server counts; 0 unknown */
 	const char *uid;		/* uid_len bytes, any content */
-	size_t uid_len;
+	uint64_t size;			/* octets as the server counts; 0 unknown */
+	uint32_t uid_len;
+	uint32_t number;
+};
+
+/* Who has a lasting copy of a UID saves the listing its own; `find` returns
+ * NULL if there is none. */
+struct listing_store {
+	const char *(*find)(void *arg, const char *uid, size_t len);
+	void *arg;
 };
 
 struct listing {
@@ -24,10 +31,12 @@ struct listing {
 };
 
 /* UIDL and LIST, in one burst if the server pipelines. UIDL is the master:
- * LIST adds sizes. Strings live in `arena`. ERR_PROTO beyond LIMIT_LISTING
- * messages, for a number listed twice, or a line that makes no sense. */
+ * LIST adds sizes. Strings live in `arena`, or in `store` (NULL is allowed).
+ * ERR_PROTO beyond LIMIT_LISTING messages, for a number listed twice, or a line
+ * that makes no sense. */
 bool client_listing(struct client *client, struct arena *arena,
-	struct listing *listing_r, struct err *err) MUST_USE;
+	const struct listing_store *store, struct listing *listing_r,
+	struct err *err) MUST_USE;
 
 /* Has anything changed? Count and size of the maildrop, and the digest of the
  * UID of message `last`, the same as was given to client_ahead(). `uid_r` is
