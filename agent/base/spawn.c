@@ -24,6 +24,17 @@ extern char **environ;
 /* Descriptors beyond this one are not inherited from anything sane. */
 #define INHERITED_FDS 1024
 
+/* All from `first` on. */
+static void close_others(int first)
+{
+#ifdef HAVE_CLOSE_RANGE
+	if (close_range((unsigned int)first, ~0U, 0) == 0)
+		return;
+#endif
+	for (; first < INHERITED_FDS; first++)
+		close(first);
+}
+
 static void mend_descriptors(void)
 {
 	int fd = open("/dev/null", O_RDWR), flags;
@@ -33,6 +44,10 @@ static void mend_descriptors(void)
 		fd = dup(fd);
 	if (fd > STDERR_FILENO)
 		close(fd);
+#if defined(HAVE_CLOSE_RANGE) && defined(CLOSE_RANGE_CLOEXEC)
+	if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
+		return;
+#endif
 	for (fd = STDERR_FILENO + 1; fd < INHERITED_FDS; fd++) {
 		flags = fcntl(fd, F_GETFD);
 		if (flags >= 0)
@@ -101,7 +116,8 @@ static void die_with_parent(int sig)
 pid_t spawn_helper(void (*run)(void *arg, int out), void *arg, int *answer_r,
 	struct err *err)
 {
-	int fds[2], fd;
+	const int out = STDERR_FILENO + 1;
+	int fds[2];
 	pid_t pid;
 
 	if (pipe2(fds, O_CLOEXEC) < 0) {
@@ -111,10 +127,10 @@ pid_t spawn_helper(void (*run)(void *arg, int out), void *arg, int *answer_r,
 	pid = fork();
 	if (pid == 0) {
 		die_with_parent(SIGKILL);
-		for (fd = STDERR_FILENO + 1; fd < INHERITED_FDS; fd++)
-			if (fd != fds[1])
-				close(fd);
-		run(arg, fds[1]);
+		if (fds[1] != out && dup2(fds[1], out) < 0)
+			_exit(EX_OSERR);
+		close_others(out + 1);
+		run(arg, out);
 		_exit(0);
 	}
 	if (pid < 0)
