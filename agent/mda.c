@@ -14,6 +14,7 @@ extern char **environ;
 
 static const char *const inherited[] = { "PATH=", "HOME=", "USER=", "LOGNAME=",
 	"SHELL=", "TZ=", "LANG=", "LC_ALL=", "TMPDIR=" };
+#define PIECE (16 * 1024)
 #define INHERITED (sizeof(inherited) / sizeof(inherited[0]))
 #define ENVIRONMENT (INHERITED + MDA_VARIABLES + 1)
 
@@ -23,6 +24,8 @@ void mda_init(struct mda *mda)
 	mda->output = -1;
 	mda->terminated = false;
 	mda->len = 0;
+	mda->flood = 0;
+	mda->rest = 0;
 }
 
 static void fill_env(const char **list, const char *const *variables)
@@ -98,11 +101,13 @@ static void close_output(struct mda *mda)
 /* False when there is nothing more to read now. */
 static bool read_some(struct mda *mda)
 {
-	char buf[4096];
+	char buf[PIECE];
 	ssize_t n = read(mda->output, buf, sizeof(buf));
 
-	if (n > 0)
+	if (n > 0) {
 		keep(mda, buf, (size_t)n);
+		mda->flood += (size_t)n;
+	}
 	if (n > 0 || (n < 0 && errno == EINTR))
 		return true;
 	if (n == 0 || errno != EAGAIN)
@@ -110,9 +115,26 @@ static bool read_some(struct mda *mda)
 	return false;
 }
 
+bool mda_speaks(const struct mda *mda)
+{
+	return mda->output >= 0 && clock_left(mda->rest) == 0;
+}
+
 void mda_read(struct mda *mda)
 {
 	(void)read_some(mda);
+	if (mda->flood < LIMIT_MDA_FLOOD)
+		return;
+	mda->flood = 0;
+	mda->rest = clock_after(LIMIT_MDA_REST_MS);
+}
+
+clock_ms mda_next(const struct mda *mda, clock_ms otherwise)
+{
+	if (mda->pid != 0)
+		otherwise = clock_min(mda->deadline, otherwise);
+	return mda->output >= 0 && clock_left(mda->rest) != 0
+		? clock_min(mda->rest, otherwise) : otherwise;
 }
 
 void mda_end(struct mda *mda)
@@ -131,9 +153,9 @@ int mda_reaped(struct mda *mda, int status)
 {
 	int pieces = 0;
 
-	/* What it wrote before it ended: a pipe holds 16 pieces. A child it
+	/* What it wrote before it ended: a pipe holds 4 pieces. A child it
 	 * left behind may keep the pipe open, and write, for ever. */
-	while (mda->output >= 0 && pieces++ < 16 && read_some(mda))
+	while (mda->output >= 0 && pieces++ < 4 && read_some(mda))
 		;
 	close_output(mda);
 	mda->pid = 0;

@@ -20,6 +20,8 @@ struct mda {
 	int output;			/* or -1 */
 	clock_ms deadline;
 	bool terminated;		/* TERM was sent, KILL comes next */
+	size_t flood;			/* bytes it wrote since the last rest */
+	clock_ms rest;			/* its output is not read before this */
 	size_t len;
 	char text[LIMIT_MDA_OUTPUT];	/* the last of its output */
 };
@@ -33,8 +35,13 @@ void mda_init(struct mda *mda);
  * open here. Errors of spawn_program(). */
 bool mda_start(struct mda *mda, const char *const *argv, int in,
 	const char *const *variables, struct err *err) MUST_USE;
+/* Is there output to wait for? */
+bool mda_speaks(const struct mda *mda);
 /* Its output is readable. */
 void mda_read(struct mda *mda);
+/* When something is to be done about it, or `otherwise`: it is late, or has
+ * rested. */
+clock_ms mda_next(const struct mda *mda, clock_ms otherwise);
 /* It is told to end: TERM the first time, then KILL. */
 void mda_end(struct mda *mda);
 /* Is it past its deadline? */

@@ -292,7 +292,7 @@ static size_t fill_fds(struct parent *p)
 		slot = p->slots[i];
 		watch(&p->fds[n++], slot->proc.chan);
 		/* The system counts what need not be watched, too. */
-		slot->output_watched = slot->proc.mda.output >= 0;
+		slot->output_watched = mda_speaks(&slot->proc.mda);
 		if (slot->output_watched)
 			watch(&p->fds[n++], slot->proc.mda.output);
 	}

@@ -269,7 +269,7 @@ void proc_tick(struct proc *proc)
 clock_ms proc_next(const struct proc *proc, clock_ms otherwise)
 {
 	if (proc->mda.pid != 0)
-		return clock_min(proc->mda.deadline, otherwise);
+		return mda_next(&proc->mda, otherwise);
 	return proc->pid != 0 ? clock_min(proc->deadline, otherwise)
 		: otherwise;
 }

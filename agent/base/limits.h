@@ -124,6 +124,10 @@
 #define LIMIT_MDA_OUTPUT	1024
 #define LIMIT_MDA_MS		300000
 #define LIMIT_MDA_TERM_MS	5000
+/* One that writes more than this is read again only a moment later, so that
+ * its flood does not keep us busy. A gigabyte takes some seconds. */
+#define LIMIT_MDA_FLOOD		(1 << 20)
+#define LIMIT_MDA_REST_MS	5
 
 /* Disk space that fetching leaves alone, so that other programs, and our own
  * ledger, can still write. */

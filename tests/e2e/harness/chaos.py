@@ -51,7 +51,7 @@ class Chaos:
         self.weights = [weight * (deadly if name in ("kill_daemon", "kill_all", "stop") else 1)
                         for name, weight in EVENTS.items()]
         self.met = collections.Counter()
-        self.resident = []
+        self.resident, self.slowest = [], 0
         self.configure()
         self.daemon = Daemon(self.one)
 
@@ -123,6 +123,7 @@ class Chaos:
         end, pids = time.monotonic() + 0.5, []
         while not pids and time.monotonic() < end:
             pids = self._victims(ours)
+            time.sleep(0.005)
         if pids:
             procs.kill(self.rng.choice(pids), self.rng.choice(signals))
         return bool(pids)
@@ -142,7 +143,7 @@ class Chaos:
         self.daemon.start()
 
     def _stop(self):
-        self.daemon.stop()
+        self.slowest = max(self.slowest, self.daemon.stop())
         self.daemon.start()
 
     def _ask(self, *words):
@@ -249,6 +250,7 @@ class Chaos:
     def report(self):
         """Say what was met."""
         tap.diag(", ".join("%s %d" % pair for pair in sorted(self.met.items())))
-        tap.diag("%d messages; %d to %d KiB resident, %d in the middle" % (
-            sum(map(len, self.sent.values())), min(self.resident), max(self.resident),
-            statistics.median(self.resident)))
+        tap.diag("%d messages; %d to %d KiB resident, %d in the middle; the slowest stop "
+                 "took %.2f s" % (sum(map(len, self.sent.values())), min(self.resident),
+                                  max(self.resident), statistics.median(self.resident),
+                                  self.slowest))
