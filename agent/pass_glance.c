@@ -54,16 +54,21 @@ bool pass_glance(struct pass *pass, bool *same_r, struct err *err)
 	return true;
 }
 
-/* When something is to be done with a message of the listing, though nothing
- * new has come. */
+/* When messages that were handled at a time may go. */
+static int64_t kept_until(const struct account *account, int64_t time)
+{
+	return account->keep.kind != KEEP_FOR || time == INT64_MAX ? INT64_MAX
+		: time + (int64_t)account->keep.seconds;
+}
+
+/* When something is to be done with a message of the plan, though nothing new
+ * has come. */
 static int64_t due(const struct pass *pass, const struct plan_message *m)
 {
-	const struct keep *keep = &pass->account->keep;
-
 	switch (m->action) {
 	case PLAN_KEEP:
-		return m->entry == NULL || keep->kind != KEEP_FOR ? INT64_MAX
-			: m->entry->time + (int64_t)keep->seconds;
+		return m->entry == NULL ? INT64_MAX
+			: kept_until(pass->account, m->entry->time);
 	case PLAN_SKIP:
 	case PLAN_DELETE:
 		return INT64_MAX;
@@ -77,27 +82,39 @@ static int64_t due(const struct pass *pass, const struct plan_message *m)
 	return 0;
 }
 
+static int64_t first_due(const struct pass *pass)
+{
+	int64_t first = kept_until(pass->account, pass->plan.oldest), when;
+	size_t i;
+
+	for (i = 0; i < pass->plan.count; i++) {
+		when = due(pass, &pass->plan.messages[i]);
+		if (when < first)
+			first = when;
+	}
+	return first;
+}
+
 void pass_note_glance(struct pass *pass)
 {
 	struct glance *glance = &pass->memory.glance;
-	const struct plan_message *m, *last = NULL;
-	int64_t when;
+	const struct plan_message *m = pass->plan.messages;
+	const struct plan_message *end = m + pass->plan.count;
+	const struct listed *listed, *last = NULL;
 	size_t i;
 
 	memset(glance, 0, sizeof(*glance));
 	if (!pass->listing.has_uids)
 		return;
-	glance->due = INT64_MAX;
-	for (i = 0; i < pass->plan.count; i++) {
-		m = &pass->plan.messages[i];
-		when = due(pass, m);
-		if (when < glance->due)
-			glance->due = when;
-		if (m->action == PLAN_DELETE)
+	glance->due = first_due(pass);
+	for (i = 0; i < pass->listing.count; i++) {
+		listed = &pass->listing.messages[i];
+		if (m < end && m->listed == listed
+		    && m++->action == PLAN_DELETE)
 			continue;
 		glance->count++;
-		glance->size += m->listed->size;
-		last = m;
+		glance->size += listed->size;
+		last = listed;
 	}
 	if (last == NULL)
 		return;
@@ -106,7 +123,7 @@ void pass_note_glance(struct pass *pass)
 		glance->size = pass->stat_size;
 	glance->listed = clock_wall();
 	snprintf(glance->uid, sizeof(glance->uid), "%s",
-		digest_of(last->listed->uid, last->listed->uid_len).text);
+		digest_of(last->uid, last->uid_len).text);
 	snprintf(glance->policy, sizeof(glance->policy), "%s",
 		policy(pass->account).text);
 }

@@ -75,9 +75,17 @@ static void fetch(const struct plan *plan, struct plan_message *m)
 		m->action = PLAN_FETCH;
 }
 
-static void decide(const struct plan *plan, struct plan_message *m)
+static void decide(const struct plan *plan, struct plan_message *m,
+	uint64_t last)
 {
-	struct ledger_entry *e = lookup(plan, m->listed);
+	struct ledger_entry *e;
+
+	if (m->listed->number <= last
+	    && plan->account->keep.kind == KEEP_ALWAYS) {
+		m->action = PLAN_KEEP;
+		return;
+	}
+	e = lookup(plan, m->listed);
 
 	if (e == NULL) {
 		fetch(plan, m);
@@ -241,7 +249,7 @@ static bool may_be_lost(const struct plan *plan, const struct plan_message *m)
  * ones have the sizes of missing ones, or it was seen to do so before. */
 static void find_renumbered(struct plan *plan, struct arena *arena)
 {
-	size_t i, fresh = 0, known = 0, alike = 0;
+	size_t i, fresh = 0, known = plan->staying, alike = 0;
 
 	for (i = 0; i < plan->count; i++) {
 		fresh += plan->messages[i].action == PLAN_FETCH
@@ -267,20 +275,23 @@ void plan_make(struct plan *plan_r, const struct listing *listing,
 	struct ledger *ledger, const struct account *account, uint64_t last,
 	int64_t now, struct arena *arena)
 {
-	struct plan_message *m;
+	struct plan_message m;
 	size_t i;
 
-	*plan_r = (struct plan){ .count = listing->count, .account = account,
-		.ledger = ledger, .now = now };
-	plan_r->messages = arena_array(arena, listing->count, sizeof(*m));
+	*plan_r = (struct plan){ .account = account, .ledger = ledger,
+		.now = now, .oldest = INT64_MAX };
+	/* Pages that are not touched take no memory. */
+	plan_r->messages = arena_array(arena, listing->count, sizeof(m));
 	for (i = 0; i < listing->count; i++) {
-		m = &plan_r->messages[i];
-		m->listed = &listing->messages[i];
-		if (m->listed->number <= last
-		    && account->keep.kind == KEEP_ALWAYS)
-			m->action = PLAN_KEEP;
-		else
-			decide(plan_r, m);
+		m = (struct plan_message){ .listed = &listing->messages[i] };
+		decide(plan_r, &m, last);
+		if (m.action != PLAN_KEEP || m.entry == NULL) {
+			plan_r->messages[plan_r->count++] = m;
+			continue;
+		}
+		plan_r->staying++;
+		if (m.entry->time < plan_r->oldest)
+			plan_r->oldest = m.entry->time;
 	}
 	find_renumbered(plan_r, arena);
 }

@@ -41,8 +41,12 @@ struct plan_message {
 };
 
 struct plan {
+	/* In the order of the listing. The many that are known and just stay
+	 * are left out: so many, the first of them handled then. */
 	struct plan_message *messages;
 	size_t count;
+	size_t staying;
+	int64_t oldest;
 	const struct account *account;
 	struct ledger *ledger;
 	int64_t now;

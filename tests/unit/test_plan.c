@@ -129,17 +129,25 @@ static void read_listing(const char *text)
 	listing = (struct listing){ listed, n, true };
 }
 
-/* The actions, a blank between two. */
+/* The actions, a blank between two; what the plan leaves out is kept. */
 static const char *actions(void)
 {
 	static char text[1024];
-	size_t i, n = 0;
+	size_t i, k = 0, n = 0, staying = 0;
+	enum plan_action action;
 
 	text[0] = '\0';
-	for (i = 0; i < plan.count; i++)
+	for (i = 0; i < listing.count; i++) {
+		action = PLAN_KEEP;
+		if (k < plan.count && plan.messages[k].listed == &listed[i])
+			action = plan.messages[k++].action;
+		else
+			staying++;
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s",
-			i == 0 ? "" : " ", words[plan.messages[i].action]);
-	return text;
+			i == 0 ? "" : " ", words[action]);
+	}
+	return k == plan.count && staying == plan.staying ? text
+		: "not the listing";
 }
 
 static void setup(const char *entries, const char *messages, uint64_t last)
@@ -333,6 +341,20 @@ static void test_claims(void)
 	teardown();
 }
 
+/* What just stays is only counted, and since when. */
+static void test_staying(void)
+{
+	keep('k');
+	setup("o:a:5:c:h d:b:6:c:h i:d:8:c:h", "a:5 b:6 c:7 d:8", 0);
+	tap_ok(is("keep keep fetch staged") && plan.count == 2
+		&& plan.staying == 2 && plan.oldest == NOW - 7 * 86400,
+		"what stays is not in the plan");
+	teardown();
+	setup("", "a:5", 0);
+	tap_ok(plan.staying == 0 && plan.oldest == INT64_MAX, "nothing stays");
+	teardown();
+}
+
 static const struct limit {
 	const char *name, *messages;
 	struct account_limits limits;	/* message, messages, bytes */
@@ -457,6 +479,7 @@ int main(void)
 	for (i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
 		test_answer(&answers[i]);
 	test_claims();
+	test_staying();
 	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
 		test_limit(&limits[i]);
 	test_last();
