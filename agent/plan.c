@@ -2,6 +2,7 @@
 #include "agent/plan.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* So many new messages with the sizes of missing ones are no accident, even
  * if others are known by their UIDs. */
@@ -128,50 +129,93 @@ static void settle(const struct plan *plan, struct plan_message *m,
 
 typedef bool same_fn(const struct identity *a, const struct identity *b);
 
-static int by_size(const void *a, const void *b)
+/* The beginning of a digest: enough to be found by. */
+static uint64_t key_of(const struct digest *digest)
 {
-	const struct ledger_entry *const *x = a, *const *y = b;
+	uint64_t key;
 
-	return (*x)->listed < (*y)->listed ? -1
-		: (*x)->listed > (*y)->listed;
+	memcpy(&key, digest->text, sizeof(key));
+	return key;
 }
 
-/* The first of the lost entries of this size; lost_count if there is none. */
-static size_t first_lost(const struct plan *plan, uint64_t size)
+static int by_key(const void *a, const void *b)
+{
+	const struct plan_lost *x = a, *y = b;
+
+	if (x->size != y->size)
+		return x->size < y->size ? -1 : 1;
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return x->entry->id < y->entry->id ? -1 : 1;
+}
+
+/* The first of the lost ones with this size and at least this key. */
+static size_t first_lost(const struct plan *plan, const struct plan_lost *lost,
+	uint64_t size, uint64_t key)
 {
 	size_t low = 0, high = plan->lost_count, mid;
 
 	while (low < high) {
 		mid = low + (high - low) / 2;
-		if (plan->lost[mid]->listed < size)
+		if (lost[mid].size < size || (lost[mid].size == size
+			&& lost[mid].key < key))
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	return low < plan->lost_count && plan->lost[low]->listed == size
-		? low : plan->lost_count;
+	return low;
+}
+
+static bool any_lost(const struct plan *plan, uint64_t size)
+{
+	size_t i = first_lost(plan, plan->by_header, size, 0);
+
+	return i < plan->lost_count && plan->by_header[i].size == size;
+}
+
+static struct ledger_entry *match_key(const struct plan *plan,
+	struct plan_lost *lost, uint64_t size, uint64_t key,
+	const struct identity *identity, same_fn *same)
+{
+	size_t first = first_lost(plan, lost, size, key), i;
+	struct identity id;
+
+	if (first == plan->lost_count)
+		return NULL;
+	for (i = first + lost[first].claimed; i < plan->lost_count
+	     && lost[i].size == size && lost[i].key == key; i++) {
+		if (!candidate(lost[i].entry)) {
+			/* It stays so: the next search begins behind it. */
+			if (i == first + lost[first].claimed)
+				lost[first].claimed++;
+			continue;
+		}
+		id = ledger_identity(lost[i].entry);
+		if (same(&id, identity))
+			return lost[i].entry;
+	}
+	return NULL;
 }
 
 static struct ledger_entry *match_lost(const struct plan *plan,
 	struct plan_message *m, const struct identity *identity, same_fn *same)
 {
-	size_t i = first_lost(plan, m->listed->size);
-	struct identity id;
+	struct ledger_entry *e = NULL;
 
+	if (plan->lost_count == 0)
+		return NULL;
 	/* Without a sign that it has renumbered, only what is the same in
 	 * every respect is taken for the same. */
 	if (!plan->renumbered)
 		same = identity_identical;
-	for (; i < plan->lost_count
-	     && plan->lost[i]->listed == m->listed->size; i++)
-		if (candidate(plan->lost[i])) {
-			id = ledger_identity(plan->lost[i]);
-			if (!same(&id, identity))
-				continue;
-			m->moved = true;
-			return plan->lost[i];
-		}
-	return NULL;
+	if (same != identity_same_header)
+		e = match_key(plan, plan->by_content, m->listed->size,
+			key_of(&identity->content), identity, same);
+	if (e == NULL && same != identity_identical && identity->has_header)
+		e = match_key(plan, plan->by_header, m->listed->size,
+			key_of(&identity->header), identity, same);
+	m->moved |= e != NULL;
+	return e;
 }
 
 /* An unclaimed entry that `same` recognises: of the message's UID, or, when
@@ -225,24 +269,34 @@ static bool is_lost(const struct ledger_entry *e)
 
 static void collect_lost(struct plan *plan, struct arena *arena)
 {
+	struct plan_lost *header, *content;
 	struct ledger_entry *e;
+	struct identity id;
 	size_t i, n = ledger_count(plan->ledger);
 
-	plan->lost = arena_array(arena, n, sizeof(*plan->lost));
+	plan->by_header = header = arena_array(arena, n, sizeof(*header));
+	plan->by_content = content = arena_array(arena, n, sizeof(*content));
 	for (i = 0; i < n; i++) {
 		e = ledger_at(plan->ledger, i);
-		if (is_lost(e))
-			plan->lost[plan->lost_count++] = e;
+		if (!is_lost(e))
+			continue;
+		id = ledger_identity(e);
+		header->entry = content->entry = e;
+		header->size = content->size = e->listed;
+		header++->key = id.has_header ? key_of(&id.header) : 0;
+		content++->key = key_of(&id.content);
 	}
-	if (plan->lost_count != 0)
-		qsort(plan->lost, plan->lost_count, sizeof(*plan->lost),
-			by_size);
+	plan->lost_count = (size_t)(header - plan->by_header);
+	if (plan->lost_count == 0)
+		return;
+	qsort(plan->by_header, plan->lost_count, sizeof(*header), by_key);
+	qsort(plan->by_content, plan->lost_count, sizeof(*content), by_key);
 }
 
 static bool may_be_lost(const struct plan *plan, const struct plan_message *m)
 {
 	return (m->action == PLAN_FETCH || m->action == PLAN_CHECK)
-		&& first_lost(plan, m->listed->size) < plan->lost_count;
+		&& any_lost(plan, m->listed->size);
 }
 
 /* Has the server given its messages new UIDs? Not one is known, or many new

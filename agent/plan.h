@@ -40,6 +40,13 @@ struct plan_message {
 	bool moved;			/* `entry` has another UID: note it */
 };
 
+struct plan_lost {
+	struct ledger_entry *entry;
+	uint64_t size, key;		/* key: of the digest */
+	size_t claimed;			/* of the first of a size and key: so
+					 * many of them are not free any more */
+};
+
 struct plan {
 	/* In the order of the listing. The many that are known and just stay
 	 * are left out: so many, the first of them handled then. */
@@ -51,8 +58,9 @@ struct plan {
 	struct ledger *ledger;
 	int64_t now;
 	bool renumbered;		/* the server has given out new UIDs */
-	/* Entries that no listed message claims by its UID, by size. */
-	struct ledger_entry **lost;
+	/* Entries that no listed message claims by its UID, twice: in the order
+	 * of size and the one digest, and of size and the other. */
+	struct plan_lost *by_header, *by_content;
 	size_t lost_count;
 };
 

@@ -447,6 +447,52 @@ static void test_renumbered(size_t known, size_t fresh, size_t expected)
 	teardown();
 }
 
+/* Many messages of one size under new UIDs, two by two the same. */
+static void test_alike(void)
+{
+	enum { MANY = 20000 };
+	struct listed *many = calloc(MANY, sizeof(*many));
+	char (*uids)[12] = calloc(MANY, sizeof(*uids)), name[12];
+	struct identity id;
+	size_t i, found = 0;
+
+	scratch_need(many != NULL && uids != NULL, "no memory");
+	keep('d');
+	ledger = need_ledger("alike");
+	arena = arena_new();
+	for (i = 0; i < MANY; i++) {
+		snprintf(uids[i], sizeof(uids[i]), "o%zu", i);
+		snprintf(name, sizeof(name), "%zu", i / 2);
+		id = identity_of(name, name);
+		put_delivered(ledger, uids[i], strlen(uids[i]), 7, &id)
+			->claimed = false;
+		uids[i][0] = 'n';
+		many[i] = (struct listed){ .uid = uids[i], .size = 7,
+			.uid_len = (uint32_t)strlen(uids[i]),
+			.number = (uint32_t)i + 1 };
+	}
+	listing = (struct listing){ many, MANY, true };
+	plan_make(&plan, &listing, ledger, &account, 0, NOW, arena);
+	for (i = MANY; i-- > 0;) {
+		snprintf(name, sizeof(name), "%zu", i / 2);
+		id = identity_of(i % 3 == 0 ? name : "x", name);
+		if (i % 3 == 0)
+			plan_recognise(&plan, &plan.messages[i], &id);
+		else
+			plan_checked(&plan, &plan.messages[i], &id);
+		found += plan.messages[i].action == PLAN_DELETE
+			&& plan.messages[i].moved
+			&& plan.messages[i].entry->id - 1 == (i ^ 1);
+	}
+	tap_ok(plan.renumbered && found == MANY,
+		"of many alike each is found once");
+	if (found != MANY)
+		tap_note("%zu of them", found);
+	teardown();
+	free(many);
+	free(uids);
+}
+
 /* A message of our own that waits for its destination. */
 static void test_notice(void)
 {
@@ -487,6 +533,7 @@ int main(void)
 	test_renumbered(20, 5, 5);
 	test_renumbered(1, 1, 1);
 	test_renumbered(5, 11, 5);
+	test_alike();
 	test_notice();
 	scratch_end();
 	return tap_done();
