@@ -107,6 +107,7 @@ static bool load_file(struct ledger *l, FILE *file, struct err *err)
 
 static bool start_new(struct ledger *l, struct err *err)
 {
+	ledger_table_link(l);
 	l->created = clock_wall();
 	snprintf(l->epoch, sizeof(l->epoch), "%016" PRIx64, digest_random());
 	return ledger_compact(l, err);
@@ -140,6 +141,7 @@ bool ledger_load_file(struct ledger *l, bool *there_r, struct err *err)
 	}
 	ok = load_file(l, file, err) && check_empty(l, err);
 	fclose(file);
+	ledger_table_link(l);
 	/* The last ids may have been compacted away; they are not used again. */
 	if (l->next_id < l->least_id)
 		l->next_id = l->least_id;

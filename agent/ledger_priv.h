@@ -33,7 +33,8 @@ struct ledger {
 	struct ledger_entry **blocks;	/* of LEDGER_BLOCK entries each, by
 					 * ascending id */
 	size_t count, block_count;
-	uint32_t *buckets;		/* 1 + the place of an entry, or 0 */
+	uint32_t *buckets;		/* 1 + the place of an entry, or 0;
+					 * NULL while the file is read */
 	size_t bucket_count;		/* a power of two */
 	uint64_t key[LEDGER_KEY];	/* of the hash */
 	const char *dest;		/* that of the last intent */
@@ -72,6 +73,8 @@ void entry_free(struct ledger_entry *e);
 /* ledger_table.c: no entries yet; no more of them. */
 void ledger_table_start(struct ledger *l);
 void ledger_table_free(struct ledger *l);
+/* Once the file is read: from now on entries are found by their UIDs. */
+void ledger_table_link(struct ledger *l);
 /* The one place where a record changes memory, when loading and when writing.
  * False if it makes no sense here. */
 bool ledger_apply(struct ledger *l, const struct record *r);

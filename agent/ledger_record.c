@@ -2,7 +2,6 @@
 #include "agent/ledger_record.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <zlib.h>
@@ -72,14 +71,19 @@ static const struct field *field_of(char letter)
 	return f;
 }
 
+static const char hex[] = "0123456789abcdef";
+
 static size_t put_text(char *out, size_t cap, const char *s, size_t len)
 {
-	static const char hex[] = "0123456789abcdef";
 	size_t i, n = 0;
 	unsigned char c;
 
-	if (len == 0)
-		return (size_t)snprintf(out, cap, "-");
+	if (cap < 2)
+		return cap;
+	if (len == 0) {
+		*out = '-';
+		return 1;
+	}
 	for (i = 0; i < len && n + 4 <= cap; i++) {
 		c = (unsigned char)s[i];
 		if (c > ' ' && c < 0x7f && c != '%' && !(c == '-' && len == 1)) {
@@ -93,6 +97,29 @@ static size_t put_text(char *out, size_t cap, const char *s, size_t len)
 	return i == len ? n : cap;
 }
 
+static size_t put_number(char *out, size_t cap, uint64_t v)
+{
+	char digits[20];
+	size_t n = sizeof(digits);
+
+	do {
+		digits[--n] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v != 0);
+	if (sizeof(digits) - n >= cap)
+		return cap;
+	memcpy(out, digits + n, sizeof(digits) - n);
+	return sizeof(digits) - n;
+}
+
+static size_t put_digest(char *out, size_t cap, const struct digest *digest)
+{
+	if (cap <= DIGEST_LEN)
+		return cap;
+	memcpy(out, digest->text, DIGEST_LEN);
+	return DIGEST_LEN;
+}
+
 static size_t put_field(const struct record *record, const struct field *f,
 	char *out, size_t cap)
 {
@@ -102,20 +129,18 @@ static size_t put_field(const struct record *record, const struct field *f,
 
 	switch (f->type) {
 	case FIELD_NUMBER:
-		return (size_t)snprintf(out, cap, "%" PRIu64,
-			*(const uint64_t *)p);
+		return put_number(out, cap, *(const uint64_t *)p);
 	case FIELD_TIME:
-		return (size_t)snprintf(out, cap, "%" PRId64,
-			*(const int64_t *)p);
+		return put_number(out, cap, (uint64_t)*(const int64_t *)p);
 	case FIELD_UID:
 		return put_text(out, cap, record->uid, record->uid_len);
 	case FIELD_DIGEST:
-		return (size_t)snprintf(out, cap, "%s",
-			((const struct digest *)p)->text);
+		return put_digest(out, cap, p);
 	case FIELD_HEADER:
 		identity = p;
-		return (size_t)snprintf(out, cap, "%s", identity->has_header
-			? identity->header.text : "-");
+		return identity->has_header
+			? put_digest(out, cap, &identity->header)
+			: put_text(out, cap, "", 0);
 	case FIELD_TEXT:
 		break;
 	}
@@ -130,14 +155,17 @@ static uint32_t crc_of(uint32_t before, const char *s, size_t len)
 
 static void put_crc(char *out, uint32_t crc)
 {
-	snprintf(out, CRC_LEN + 1, "%08" PRIx32 " ", crc);
+	int i;
+
+	for (i = CRC_LEN - 1; i-- > 0; crc >>= 4)
+		out[i] = hex[crc & 15];
+	out[CRC_LEN - 1] = ' ';
 }
 
 size_t record_encode(const struct record *record, uint32_t *crc, char *out,
 	size_t cap)
 {
 	const char *letter = types[record->type].letters;
-	char head[CRC_LEN + 1];
 	size_t n;
 
 	if (cap <= CRC_LEN)
@@ -151,8 +179,7 @@ size_t record_encode(const struct record *record, uint32_t *crc, char *out,
 	if (n + 1 >= cap)
 		return 0;
 	*crc = crc_of(*crc, out + CRC_LEN, n - CRC_LEN);
-	put_crc(head, *crc);
-	memcpy(out, head, CRC_LEN);
+	put_crc(out, *crc);
 	out[n++] = '\n';
 	return n;
 }
@@ -160,13 +187,17 @@ size_t record_encode(const struct record *record, uint32_t *crc, char *out,
 static bool get_text(const char *s, size_t len, struct arena *arena,
 	const char **text_r, size_t *len_r)
 {
-	char *out = arena_alloc(arena, len + 1);
+	char *out = arena_bytes(arena, len + 1);
 	uint64_t byte;
-	size_t i, n = 0;
+	size_t i = 0, n = 0;
 
 	if (len == 1 && s[0] == '-')
 		len = 0;
-	for (i = 0; i < len; i++) {
+	if (memchr(s, '%', len) == NULL) {
+		memcpy(out, s, len);
+		n = i = len;
+	}
+	for (; i < len; i++) {
 		if (s[i] != '%') {
 			out[n++] = s[i];
 			continue;
@@ -182,16 +213,20 @@ static bool get_text(const char *s, size_t len, struct arena *arena,
 	return true;
 }
 
+static bool is_base64url(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z')
+		|| (c >= 'a' && c <= 'z') || c == '-' || c == '_';
+}
+
 static bool get_digest(const char *s, size_t len, struct digest *digest_r)
 {
-	static const char alphabet[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 	size_t i;
 
 	if (len != DIGEST_LEN)
 		return false;
 	for (i = 0; i < len; i++)
-		if (memchr(alphabet, s[i], sizeof(alphabet) - 1) == NULL)
+		if (!is_base64url(s[i]))
 			return false;
 	memcpy(digest_r->text, s, len);
 	digest_r->text[len] = '\0';
@@ -229,7 +264,7 @@ static bool get_field(struct record *record, const struct field *f,
 
 static bool check_crc(uint32_t *crc, const char *line, size_t len)
 {
-	char expected[CRC_LEN + 1];
+	char expected[CRC_LEN];
 	uint64_t stated;
 
 	if (len <= CRC_LEN || !num_hex(line, CRC_LEN - 1, &stated))

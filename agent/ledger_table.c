@@ -77,10 +77,12 @@ static uint32_t unlink_entry(struct ledger *l, const struct ledger_entry *e)
 	return place;
 }
 
-static void grow_buckets(struct ledger *l, size_t count)
+void ledger_table_link(struct ledger *l)
 {
-	size_t i;
+	size_t i, count = l->bucket_count;
 
+	while (count < l->count)
+		count *= 2;
 	l->bucket_count = count;
 	l->buckets = mem_grow(l->buckets, count, sizeof(*l->buckets));
 	memset(l->buckets, 0, count * sizeof(*l->buckets));
@@ -91,7 +93,7 @@ static void grow_buckets(struct ledger *l, size_t count)
 void ledger_table_start(struct ledger *l)
 {
 	make_key(l);
-	grow_buckets(l, LEDGER_BLOCK);
+	l->bucket_count = LEDGER_BLOCK;
 }
 
 void ledger_table_free(struct ledger *l)
@@ -118,8 +120,6 @@ static struct ledger_entry *new_entry(struct ledger *l)
 		l->blocks[l->block_count++] = mem_grow(NULL, LEDGER_BLOCK,
 			sizeof(**l->blocks));
 	}
-	if (l->count == l->bucket_count)
-		grow_buckets(l, 2 * l->bucket_count);
 	return ledger_at(l, l->count++);
 }
 
@@ -153,7 +153,10 @@ static bool apply_new(struct ledger *l, const struct record *r)
 		|| r->state > LEDGER_BASELINE)))
 		return false;
 	entry_make(l, new_entry(l), r);
-	link_entry(l, (uint32_t)l->count);
+	if (l->count > l->bucket_count && l->buckets != NULL)
+		ledger_table_link(l);
+	else if (l->buckets != NULL)
+		link_entry(l, (uint32_t)l->count);
 	l->next_id = r->id + 1;
 	return true;
 }
@@ -168,10 +171,14 @@ static bool apply_moved(struct ledger *l, struct ledger_entry *e,
 	entry_listed(e, r->listed);
 	if (e->uid_len == r->uid_len && memcmp(e->uid, r->uid, r->uid_len) == 0)
 		return true;
+	l->moved = true;
+	if (l->buckets == NULL) {
+		entry_rename(l, e, r);
+		return true;
+	}
 	place = unlink_entry(l, e);
 	entry_rename(l, e, r);
 	link_entry(l, place);
-	l->moved = true;
 	return true;
 }
 
