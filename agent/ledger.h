@@ -55,9 +55,10 @@ struct ledger_entry *ledger_find(const struct ledger *ledger, const char *uid,
 	size_t len, const struct ledger_entry *after);
 
 /* A copy of this UID that lasts as long as the ledger, if it has one; or
- * NULL. */
+ * NULL. *next says where to look first, 0 in the beginning: a server lists
+ * messages in the order in which they came. */
 const char *ledger_uid(const struct ledger *ledger, const char *uid,
-	size_t len);
+	size_t len, size_t *next);
 
 /* Is there an entry with a server's UID that is not gone? */
 bool ledger_has_uids(const struct ledger *ledger);

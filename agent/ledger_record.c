@@ -213,26 +213,6 @@ static bool get_text(const char *s, size_t len, struct arena *arena,
 	return true;
 }
 
-static bool is_base64url(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z')
-		|| (c >= 'a' && c <= 'z') || c == '-' || c == '_';
-}
-
-static bool get_digest(const char *s, size_t len, struct digest *digest_r)
-{
-	size_t i;
-
-	if (len != DIGEST_LEN)
-		return false;
-	for (i = 0; i < len; i++)
-		if (!is_base64url(s[i]))
-			return false;
-	memcpy(digest_r->text, s, len);
-	digest_r->text[len] = '\0';
-	return true;
-}
-
 static bool get_field(struct record *record, const struct field *f,
 	const char *s, size_t len, struct arena *arena)
 {
@@ -251,11 +231,11 @@ static bool get_field(struct record *record, const struct field *f,
 	case FIELD_UID:
 		return get_text(s, len, arena, &record->uid, &record->uid_len);
 	case FIELD_DIGEST:
-		return get_digest(s, len, p);
+		return digest_parse(s, len, p);
 	case FIELD_HEADER:
 		record->identity.has_header = !(len == 1 && s[0] == '-');
 		return !record->identity.has_header
-			|| get_digest(s, len, &record->identity.header);
+			|| digest_parse(s, len, &record->identity.header);
 	case FIELD_TEXT:
 		break;
 	}

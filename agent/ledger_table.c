@@ -273,6 +273,11 @@ void ledger_short_uid(const char **uid, size_t *len, char *room)
 	*uid = room;
 }
 
+static bool has_uid(const struct ledger_entry *e, const char *uid, size_t len)
+{
+	return e->uid_len == len && memcmp(e->uid, uid, len) == 0;
+}
+
 struct ledger_entry *ledger_find(const struct ledger *l, const char *uid,
 	size_t len, const struct ledger_entry *after)
 {
@@ -282,19 +287,34 @@ struct ledger_entry *ledger_find(const struct ledger *l, const char *uid,
 	ledger_short_uid(&uid, &len, room);
 	e = at(l, after != NULL ? after->next : *bucket(l, uid, len));
 	for (; e != NULL; e = at(l, e->next))
-		if (e->uid_len == len && memcmp(e->uid, uid, len) == 0
-		    && e->state != LEDGER_VOID)
+		if (has_uid(e, uid, len) && e->state != LEDGER_VOID)
 			return e;
 	return NULL;
 }
 
-const char *ledger_uid(const struct ledger *l, const char *uid, size_t len)
+static uint32_t place_of(const struct ledger *l, const char *uid, size_t len)
 {
-	const struct ledger_entry *e = len > LIMIT_UID ? NULL
-		: ledger_find(l, uid, len, NULL);
+	uint32_t place = len > LIMIT_UID ? 0 : *bucket(l, uid, len);
 
+	while (place != 0 && !has_uid(at(l, place), uid, len))
+		place = at(l, place)->next;
+	return place;
+}
+
+const char *ledger_uid(const struct ledger *l, const char *uid, size_t len,
+	size_t *next)
+{
+	uint32_t place;
+
+	if (*next >= l->count || !has_uid(ledger_at(l, *next), uid, len)) {
+		place = place_of(l, uid, len);
+		if (place == 0)
+			return NULL;
+		*next = place - 1;
+	}
 	/* What is pending moves when it is settled. */
-	return e == NULL || e->pending ? NULL : e->uid;
+	return ledger_at(l, *next)->pending ? NULL
+		: ledger_at(l, (*next)++)->uid;
 }
 
 size_t ledger_count(const struct ledger *l)

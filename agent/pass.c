@@ -195,16 +195,22 @@ static bool without_uids(struct pass *pass, uint64_t *last_r, struct err *err)
 		"the server knows neither UIDL nor LAST, so messages that stay on it could not be told from new ones: set keep: false for this account");
 }
 
+struct known {
+	const struct ledger *ledger;
+	size_t next;
+};
+
 static const char *known_uid(void *arg, const char *uid, size_t len)
 {
-	const struct pass *pass = arg;
+	struct known *known = arg;
 
-	return ledger_uid(pass->ledger, uid, len);
+	return ledger_uid(known->ledger, uid, len, &known->next);
 }
 
 static bool list(struct pass *pass, struct err *err)
 {
-	const struct listing_store store = { known_uid, pass };
+	struct known known = { pass->ledger, 0 };
+	const struct listing_store store = { known_uid, &known };
 	uint64_t last = 0;
 
 	pass_tell(pass, PHASE_LIST);

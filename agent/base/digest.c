@@ -3,6 +3,7 @@
 
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,15 +80,43 @@ bool digest_equal(const struct digest *a, const struct digest *b)
 	return memcmp(a->text, b->text, DIGEST_LEN) == 0;
 }
 
+/* What a letter stands for, and 1. */
+static const unsigned char values[UCHAR_MAX + 1] = {
+	['A'] = 1, ['B'] = 2, ['C'] = 3, ['D'] = 4,
+	['E'] = 5, ['F'] = 6, ['G'] = 7, ['H'] = 8,
+	['I'] = 9, ['J'] = 10, ['K'] = 11, ['L'] = 12,
+	['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
+	['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20,
+	['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+	['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28,
+	['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32,
+	['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36,
+	['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
+	['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44,
+	['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+	['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52,
+	['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
+	['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60,
+	['8'] = 61, ['9'] = 62, ['-'] = 63, ['_'] = 64,
+};
+
 static uint32_t value_of(char c)
 {
-	if (c >= 'a')
-		return (uint32_t)(c - 'a' + 26);
-	if (c == '_')
-		return 63;
-	if (c >= 'A')
-		return (uint32_t)(c - 'A');
-	return c == '-' ? 62 : (uint32_t)(c - '0' + 52);
+	return values[(unsigned char)c] - 1u;
+}
+
+bool digest_parse(const char *text, size_t len, struct digest *digest_r)
+{
+	bool ok = len == DIGEST_LEN;
+	size_t i;
+
+	if (!ok)
+		return false;
+	for (i = 0; i < len; i++)
+		ok &= values[(unsigned char)text[i]] != 0;
+	memcpy(digest_r->text, text, len);
+	digest_r->text[len] = '\0';
+	return ok;
 }
 
 void digest_pack(const struct digest *digest, char *out)

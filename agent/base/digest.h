@@ -30,6 +30,9 @@ void digest_free(struct digester *d);
 struct digest digest_of(const void *data, size_t len);
 bool digest_equal(const struct digest *a, const struct digest *b);
 
+/* As it was stored; false if it is none. */
+bool digest_parse(const char *text, size_t len, struct digest *digest_r);
+
 /* The same in fewer bytes, for who keeps a million of them. */
 #define DIGEST_PACKED 12
 void digest_pack(const struct digest *digest, char *out);
