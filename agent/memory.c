@@ -43,6 +43,8 @@ struct field {
 #define TEXT(name) { #name, FIELD_TEXT, OUTCOME(name), ROOM(outcome.name) }
 #define RECALL(name) \
 	{ "recall_" #name, FIELD_TEXT, AT(recall.name), ROOM(recall.name) }
+#define FOUND(name) \
+	{ "found_" #name, FIELD_TEXT, AT(found.name), ROOM(found.name) }
 #define GLANCE(name, type, max) \
 	{ "glance_" #name, type, AT(glance.name), max }
 
@@ -67,6 +69,8 @@ static const struct field fields[] = {
 	RECALL(key), RECALL(before), RECALL(after), RECALL(mechanism),
 	{ "recall_learned", FIELD_TIME, AT(recall.learned), INT64_MAX },
 	{ "recall_ticket", FIELD_TICKET, AT(recall), LIMIT_TICKET },
+	FOUND(host), FOUND(address),
+	{ "found_at", FIELD_TIME, AT(found.at), INT64_MAX },
 	GLANCE(listed, FIELD_TIME, INT64_MAX),
 	GLANCE(due, FIELD_TIME, INT64_MAX),
 	GLANCE(count, FIELD_COUNT, UINT64_MAX),

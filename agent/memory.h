@@ -4,6 +4,7 @@
 
 #include "agent/base/digest.h"
 #include "agent/chan.h"
+#include "agent/pop3/net.h"
 #include "agent/pop3/recall.h"
 
 /*
@@ -48,6 +49,7 @@ struct glance {
 struct memory {
 	struct outcome outcome;
 	struct recall recall;
+	struct found found;
 	struct glance glance;
 	/* When a person was last warned that the server keeps messages for
 	 * too short a time, says that it is broken for good, or has a

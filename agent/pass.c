@@ -234,6 +234,7 @@ static bool open_session(struct pass *pass, bool glance, struct err *err)
 	pass_tell(pass, PHASE_CONNECT);
 	if (!pass->lockstep) {
 		session.recall = &pass->memory.recall;
+		session.found = &pass->memory.found;
 		session.ahead = glance ? AHEAD_LOOK : AHEAD_LISTING;
 		session.last = pass->memory.glance.count;
 	}

@@ -75,6 +75,7 @@ void pass_forget(struct pass *pass)
 {
 	memset(&pass->memory.recall, 0, sizeof(pass->memory.recall));
 	memset(&pass->memory.glance, 0, sizeof(pass->memory.glance));
+	memset(&pass->memory.found, 0, sizeof(pass->memory.found));
 }
 
 void pass_remember(struct pass *pass)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/base/arena.h"
+#include "agent/base/clock.h"
 #include "agent/base/limits.h"
 #include "agent/base/log.h"
 #include "config/secret.h"
@@ -29,15 +30,73 @@ void session_trace(void *arg, char dir, const char *text, size_t len)
 	fflush(arg);
 }
 
+/* Only a server that proves who he is, and only on the direct way. */
+static bool may_be_found(const struct session_options *options)
+{
+	const struct account *a = options->account;
+
+	return options->found != NULL && a->tls != TLS_NONE
+		&& a->tunnel == NULL && a->socket == NULL
+		&& a->proxy.host == NULL
+		&& strlen(a->host) < sizeof(options->found->host);
+}
+
+static const char *found_at(const struct session_options *options)
+{
+	const struct found *found = options->found;
+	int64_t age;
+
+	if (!may_be_found(options)
+	    || strcmp(found->host, options->account->host) != 0)
+		return NULL;
+	age = clock_wall() - found->at;
+	return age >= 0 && age < LIMIT_FOUND_S ? found->address : NULL;
+}
+
+static void note_found(const struct session_options *options,
+	const struct client *client)
+{
+	struct found *found = options->found;
+
+	if (found != NULL)
+		memset(found, 0, sizeof(*found));
+	if (client == NULL || !may_be_found(options))
+		return;
+	snprintf(found->host, sizeof(found->host), "%s",
+		options->account->host);
+	snprintf(found->address, sizeof(found->address), "%s",
+		client_peer(client));
+	found->at = clock_wall();
+}
+
+/* The network or the peer, which has not spoken as a POP3 server. */
+static bool may_have_moved(const struct err *err)
+{
+	return (err->class == ERR_RETRY || err->class == ERR_PROTO)
+		&& err->server[0] == '\0';
+}
+
 struct client *session_connect(const struct session_options *options,
 	struct err *err)
 {
-	const struct client_options client = { options->account,
-		options->trust, options->config->secret_env, options->stop_fd,
+	struct client_options o = { options->account, options->trust,
+		options->config->secret_env, options->stop_fd,
 		options->trace != NULL ? session_trace : NULL, options->trace,
-		options->recall };
+		options->recall, found_at(options) };
+	struct client *client;
 
-	return client_open(&client, err);
+	if (o.address != NULL) {
+		client = client_open(&o, err);
+		if (client != NULL || !may_have_moved(err))
+			return client;
+		log_debug("looking up %s anew: %s", options->account->host,
+			err->text);
+		err_clear(err);
+		o.address = NULL;
+	}
+	client = client_open(&o, err);
+	note_found(options, client);
+	return client;
 }
 
 static struct answer *find(const struct session_options *options)

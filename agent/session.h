@@ -24,9 +24,11 @@ struct session_options {
 	struct recall *recall;		/* see struct client_options; or NULL */
 	enum client_ahead ahead;	/* see client_ahead() */
 	uint64_t last;
+	struct found *found;		/* is used and renewed; or NULL */
 };
 
-/* Connects and secures, but does not log in. */
+/* Connects and secures, but does not log in. If that fails where the host was
+ * found last, it is looked up anew. */
 struct client *session_connect(const struct session_options *options,
 	struct err *err) MUST_USE;
 

@@ -10,6 +10,12 @@
 /* Addresses of a host that are tried. No mail provider has more; at 250 ms
  * each the last one still gets its turn within timeouts.connect. */
 #define LIMIT_ADDRESSES		16
+/* An address that a verified server answered at is good for the next sessions
+ * without a lookup: so long that few of them need one, no longer than a zone's
+ * owner must wait anyway (nobody tells us what he asks for), and at each of
+ * them for so long, a second try of a lost packet. */
+#define LIMIT_FOUND_S		1800
+#define LIMIT_FOUND_MS		1500
 
 /* Lines of a tunnel's standard error that are logged: ssh has a few. */
 #define LIMIT_TUNNEL_LINES	20

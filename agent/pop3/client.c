@@ -231,7 +231,7 @@ static struct client *open_once(const struct client_options *options,
 	const struct account *account = options->account;
 	const struct way way = { account->host, account->port,
 		account->source_address, options->secret_env, account->tunnel,
-		&account->proxy, account->socket };
+		&account->proxy, account->socket, options->address };
 	struct client *client;
 	clock_ms deadline;
 	struct net net;

@@ -36,6 +36,7 @@ struct client_options {
 	/* What the last session left, or NULL; it must outlive the client. One
 	 * that does not hold any more is not used. */
 	const struct recall *recall;
+	const char *address;		/* see struct way; or NULL */
 };
 
 /* Connects, reads the greeting, asks for capabilities and secures the

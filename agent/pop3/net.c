@@ -37,8 +37,10 @@ static bool open_tcp(struct net *net, const char *host, uint64_t port,
 static bool open_direct(struct net *net, const struct way *way,
 	clock_ms deadline, struct err *err)
 {
-	return open_tcp(net, way->host, way->port, way->source_address,
-		deadline, err);
+	if (way->address != NULL)
+		deadline = clock_min(deadline, clock_after(LIMIT_FOUND_MS));
+	return open_tcp(net, way->address != NULL ? way->address : way->host,
+		way->port, way->source_address, deadline, err);
 }
 
 static bool open_proxy(struct net *net, const struct way *way,

@@ -32,9 +32,20 @@ struct way {
 	const char *const *tunnel;	/* a program, or NULL */
 	const struct proxy *proxy;	/* host NULL: none */
 	const char *socket;		/* a local socket, or NULL */
+	/* Numeric: go there instead of asking for the host's address; or NULL,
+	 * as it must be but on the direct way. */
+	const char *address;
 };
 
-/* Directly it is the address of the host that answers first; see race.h.
+/* Where a host was found, so that the next session needs no name server. */
+struct found {
+	char host[256];
+	char address[64];
+	int64_t at;			/* seconds since 1970; 0: nowhere */
+};
+
+/* Directly it is the address of the host that answers first; see race.h. One
+ * that is given has LIMIT_FOUND_MS, since the host may have moved.
  * ERR_RETRY with host, port and what is wrong with each address. */
 bool net_connect(struct net *net, const struct way *way, int stop_fd,
 	clock_ms deadline, struct err *err) MUST_USE;

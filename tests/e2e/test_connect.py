@@ -6,8 +6,9 @@ import contextlib
 import re
 import signal
 import socket
+import time
 
-from harness import names, procs, relay, tap
+from harness import memoryfile, names, popd, procs, relay, tap
 from harness.scene import MESSAGES, fetching, told, world
 
 NAME = "pop.test"
@@ -117,6 +118,50 @@ def stop(one, process):
     process.wait(30)
     tap.check(process.returncode != -9, "it had to be killed", one.result(process))
     tap.equal(procs.descendants(process.pid), [], "processes left")
+
+
+@tap.case("where a verified server was found is remembered, for half an hour")
+def remembered(_env):
+    with named("127.0.0.1", keep=True) as (one, _server):
+        one.fetch_ok()
+        names.private(one)
+        one.fetch_ok()
+        memoryfile.change(one, "box", found_at=int(time.time()) - 1801)
+        told(one.fetch(), 75, "cannot find the host " + NAME)
+        tap.check("found_at" not in memoryfile.read(one, "box"), "it was kept after a failure")
+    with named("127.0.0.1", server_tls="none", keep=True) as (one, _server):
+        one.fetch_ok()
+        names.private(one)
+        told(one.fetch(), 75, "cannot find the host " + NAME)
+
+
+@contextlib.contextmanager
+def moving(**account):
+    """A server that was found at 127.0.0.9 once, and is at 127.0.0.1 now, where
+    no fetch has been: (Agent, port)."""
+    with named("127.0.0.9", keep=True) as (one, server), \
+            relay.Relay(server.port, "127.0.0.9") as way:
+        keys = server.account({"maildir": one.path("Mail")}, host=NAME, port=way.port,
+                              keep=True, **account)
+        one.configure({"box": keys})
+        one.fetch_ok()
+        way.close()
+        with relay.Relay(server.port, at=way.port):
+            names.private(one, "127.0.0.1 %s\n" % NAME)
+            yield one, way.port
+        tap.equal(memoryfile.read(one, "box")["found_address"], "127.0.0.1", "found at")
+
+
+@tap.case("a host that has moved is looked up again at once")
+def moved(_env):
+    with moving() as (one, _port):
+        one.fetch_ok()
+    with moving() as (one, port), relay.black_hole("127.0.0.9", port):
+        one.fetch_ok()
+    with moving() as (one, port), popd.Popd(()) as stranger, \
+            relay.Relay(stranger.port, "127.0.0.9", at=port) as way:
+        one.fetch_ok()
+        tap.check(way.passed, "nobody went there")
 
 
 @tap.case("a host that does not exist is an error that names it")

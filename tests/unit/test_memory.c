@@ -38,6 +38,9 @@ static struct memory full(void)
 	m.outcome.code = ERR_CODE_AUTH;
 	memset(m.outcome.text, 'x', sizeof(m.outcome.text) - 1);
 	snprintf(m.outcome.server, sizeof(m.outcome.server), " two  blanks ");
+	memset(m.found.host, 'h', sizeof(m.found.host) - 1);
+	snprintf(m.found.address, sizeof(m.found.address), "2001:db8::1");
+	m.found.at = 1700000007;
 	m.expire_warned = 1700000031;
 	m.fault_warned = 1700000032;
 	return m;

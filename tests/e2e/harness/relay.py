@@ -21,13 +21,14 @@ class Passed:
 
 
 class Relay:
-    """Relays HOST (its own loopback address) to PORT of 127.0.0.1.
+    """Relays HOST (its own loopback address) to PORT of 127.0.0.1, from a port
+    of its own, AT a certain one if that matters.
 
     WELCOME is called with the number of each connection, from 1, before a byte
     of it is passed on. With PATH it listens on a socket of that name instead.
     """
 
-    def __init__(self, port, host="127.0.0.1", welcome=None, path=None):
+    def __init__(self, port, host="127.0.0.1", welcome=None, path=None, at=0):
         self._to = port
         self._welcome = welcome
         self.passed = []
@@ -37,7 +38,7 @@ class Relay:
             self._listener.bind(path)
             self._listener.listen(50)
         else:
-            self._listener = socket.create_server((host, 0), backlog=50)
+            self._listener = socket.create_server((host, at), backlog=50)
             self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -45,6 +46,12 @@ class Relay:
         return self
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Take no more connections."""
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)   # accept() would hold it
         self._listener.close()
 
     def _accept(self):
