@@ -232,8 +232,9 @@ static bool parse(const char *data, size_t len, struct memory *memory_r)
 	return true;
 }
 
-/* At most a file as large as it may be, whatever lies there. */
-static size_t read_file(int dir, char *data)
+/* At most a file as large as it may be, whatever lies there. *data_r is to be
+ * freed. */
+static size_t read_file(int dir, char **data_r)
 {
 	/* A pipe must not hold us up. */
 	int fd = openat(dir, MEMORY_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK
@@ -242,21 +243,24 @@ static size_t read_file(int dir, char *data)
 	size_t len = 0;
 	struct stat st;
 
+	*data_r = NULL;
 	if (fd < 0)
 		return 0;
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)
-	    || st.st_size > LIMIT_MEMORY_FILE
-	    || !fsx_pread(fd, data, (size_t)st.st_size, 0, &len, MEMORY_FILE,
-		    &ignored))
-		len = 0;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0
+	    && st.st_size <= LIMIT_MEMORY_FILE) {
+		*data_r = mem_grow(NULL, (size_t)st.st_size, 1);
+		if (!fsx_pread(fd, *data_r, (size_t)st.st_size, 0, &len,
+			MEMORY_FILE, &ignored))
+			len = 0;
+	}
 	close(fd);
 	return len;
 }
 
 void memory_read(int dir, struct memory *memory_r)
 {
-	char *data = mem_grow(NULL, LIMIT_MEMORY_FILE, 1);
-	size_t len = read_file(dir, data);
+	char *data;
+	size_t len = read_file(dir, &data);
 
 	memset(memory_r, 0, sizeof(*memory_r));
 	if (len != 0 && !parse(data, len, memory_r)) {

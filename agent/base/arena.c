@@ -15,6 +15,10 @@
 
 /* Two pages; larger requests get a chunk of their own. */
 #define CHUNK 8192
+/* Larger ones are pages of their own, which come zeroed when they are touched:
+ * more than a TLS record, which GnuTLS takes one of all the time, and less than
+ * any of our structs with a buffer in it. */
+#define LARGE (28 * 1024)
 
 struct chunk {
 	struct chunk *next;
@@ -34,6 +38,13 @@ _Noreturn void mem_exhausted(void)
 	if (write(STDERR_FILENO, line, sizeof(line) - 1) < 0)
 		_exit(EX_OSERR);
 	_exit(EX_TEMPFAIL);
+}
+
+void mem_prepare(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_MMAP_THRESHOLD, LARGE);
+#endif
 }
 
 void *mem_new(size_t size)

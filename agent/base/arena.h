@@ -32,6 +32,10 @@ char *arena_strdup(struct arena *a, const char *s);
 char *arena_printf(struct arena *a, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Once, at the start of main(): what is large is not filled with zeros, takes
+ * no room until it is used, and goes back to the system when it is freed. */
+void mem_prepare(void);
+
 /* Says so and ends the process; for libraries that report it. */
 _Noreturn void mem_exhausted(void);
 

@@ -256,10 +256,9 @@ static bool handshake(struct tls *tls, clock_ms deadline, struct err *err)
 struct tls *tls_start(const struct net *net, const struct tls_trust *system,
 	const struct tls_options *options, clock_ms deadline, struct err *err)
 {
-	struct tls *tls = mem_grow(NULL, 1, sizeof(*tls));
+	struct tls *tls = mem_new(sizeof(*tls));
 	bool ok;
 
-	memset(tls, 0, sizeof(*tls));
 	tls->net = net;
 	tls->options = options;
 	ok = set_up(tls, system, err) && handshake(tls, deadline, err)

@@ -29,9 +29,8 @@ struct wire {
 
 struct wire *wire_new(const struct net *net, wire_trace *trace, void *arg)
 {
-	struct wire *wire = mem_grow(NULL, 1, sizeof(*wire));
+	struct wire *wire = mem_new(sizeof(*wire));
 
-	memset(wire, 0, sizeof(*wire));
 	wire->net = *net;
 	wire->trace = trace;
 	wire->trace_arg = arg;
