@@ -24,8 +24,8 @@ cat > "$t" && sleep 0.0$(($$ % 10)) && mv "$t" "$1/$POSTRIDER_ATTEMPT.$POSTRIDER
 KINDS = {"maildir": readers.maildir, "maildir-gzip": readers.maildir_gzip,
          "mbox": readers.mbox, "mbox-gzip": readers.mbox_gzip}
 # What happens, and how often beside the others.
-EVENTS = {"mail": 30, "kill_worker": 12, "kill_program": 8, "kill_daemon": 2, "kill_all": 1,
-          "stop": 1, "reload": 6, "reload_broken": 6, "hangup": 3, "poll_all": 3,
+EVENTS = {"mail": 30, "kill_worker": 12, "kill_program": 8, "kill_daemon": 5, "kill_all": 3,
+          "stop": 3, "reload": 6, "reload_broken": 6, "hangup": 3, "poll_all": 3,
           "freeze": 2, "pause": 5, "resume": 5, "poll": 5}
 
 
