@@ -130,8 +130,7 @@
 #define LIMIT_MDA_OUTPUT	1024
 #define LIMIT_MDA_MS		300000
 #define LIMIT_MDA_TERM_MS	5000
-/* One that writes more than this is read again only a moment later, so that
- * its flood does not keep us busy. A gigabyte takes some seconds. */
+/* After so much output it waits to be read, so that no flood keeps us busy. */
 #define LIMIT_MDA_FLOOD		(1 << 20)
 #define LIMIT_MDA_REST_MS	5
 
