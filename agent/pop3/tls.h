@@ -70,9 +70,9 @@ bool tls_channel_binding(struct tls *tls, char *out, size_t cap,
 bool tls_resumed(const struct tls *tls);
 /* What makes the next handshake of this account a short one, at the end of a
  * session; it is as secret as a password. False when there is none, or it does
- * not fit; LIMIT_TICKET bytes are enough for any. A ticket is used once, and
- * none lives longer than a day after a full handshake, so that a server's new
- * certificate is seen. */
+ * not fit; LIMIT_TICKET bytes are enough for any. A ticket of TLS 1.3 is used
+ * once, and none lives longer than a day after a full handshake, so that a
+ * server's new certificate is seen. */
 bool tls_ticket(struct tls *tls, void *buf, size_t cap, size_t *len_r);
 
 /* When the server's certificate expires, in seconds since 1970; 0 unknown. */

@@ -119,14 +119,22 @@ bool tls_resumed(const struct tls *tls)
 	return gnutls_session_is_resumed(tls->session) != 0;
 }
 
+/* With TLS 1.3 each session brings a ticket of its own, and without one GnuTLS
+ * would wait for it; with TLS 1.2 that of the full handshake goes on. */
+static bool may_resume(const struct tls *tls)
+{
+	return (gnutls_session_get_flags(tls->session)
+			& GNUTLS_SFLAGS_SESSION_TICKET)
+		|| (tls_resumed(tls) && gnutls_protocol_get_version(
+			tls->session) < GNUTLS_TLS1_3);
+}
+
 bool tls_ticket(struct tls *tls, void *buf, size_t cap, size_t *len_r)
 {
 	gnutls_datum_t data = { NULL, 0 };
 	bool ok;
 
-	/* Without one GnuTLS would wait for it. */
-	if (!(gnutls_session_get_flags(tls->session)
-		& GNUTLS_SFLAGS_SESSION_TICKET) || tls_must_staple(tls)
+	if (!may_resume(tls) || tls_must_staple(tls)
 	    || gnutls_session_get_data2(tls->session, &data) < 0)
 		return false;
 	ok = tls_ticket_seal(&tls->bond, tls_resumed(tls) ? tls->full_at
