@@ -38,6 +38,13 @@ void digest_add(struct digester *d, const void *data, size_t len)
 	need(gnutls_hash(d->hash, data, len), "SHA-256");
 }
 
+void digest_add_text(struct digester *d, const char *text)
+{
+	digest_add(d, text != NULL ? "+" : "-", 1);
+	if (text != NULL)
+		digest_add(d, text, strlen(text) + 1);
+}
+
 struct digest digest_take(struct digester *d)
 {
 	unsigned char sum[32];

@@ -23,6 +23,8 @@ struct digester;
 
 struct digester *digest_new(void);
 void digest_add(struct digester *d, const void *data, size_t len);
+/* NULL is not the empty text, and no two texts together pass for one. */
+void digest_add_text(struct digester *d, const char *text);
 /* The digest of all that was added; starts over. */
 struct digest digest_take(struct digester *d);
 void digest_free(struct digester *d);

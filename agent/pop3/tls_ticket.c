@@ -19,29 +19,21 @@ struct header {
 	int64_t full_at;
 };
 
-static void add_text(struct digester *d, const char *text)
-{
-	/* With its NUL, so that two texts cannot pass for one. */
-	digest_add(d, text != NULL ? "+" : "-", 1);
-	if (text != NULL)
-		digest_add(d, text, strlen(text) + 1);
-}
-
 struct digest tls_ticket_bond(const struct tls_options *options)
 {
 	struct digester *d = digest_new();
 	const char *const *pin = options->pin;
 	struct digest bond;
 
-	add_text(d, options->owner);
-	add_text(d, options->name);
-	add_text(d, options->ca_file);
-	add_text(d, options->priority);
-	add_text(d, options->client_cert);
-	add_text(d, options->client_key);
+	digest_add_text(d, options->owner);
+	digest_add_text(d, options->name);
+	digest_add_text(d, options->ca_file);
+	digest_add_text(d, options->priority);
+	digest_add_text(d, options->client_cert);
+	digest_add_text(d, options->client_key);
 	digest_add(d, &options->trust, sizeof(options->trust));
 	for (; pin != NULL && *pin != NULL; pin++)
-		add_text(d, *pin);
+		digest_add_text(d, *pin);
 	bond = digest_take(d);
 	digest_free(d);
 	return bond;
