@@ -68,6 +68,7 @@ static const struct field fields[] = {
 	{ "cert_warned", FIELD_TIME, AT(cert_warned), INT64_MAX },
 	RECALL(key), RECALL(before), RECALL(after), RECALL(mechanism),
 	{ "recall_learned", FIELD_TIME, AT(recall.learned), INT64_MAX },
+	{ "recall_doubted", FIELD_TIME, AT(recall.doubted), INT64_MAX },
 	{ "recall_ticket", FIELD_TICKET, AT(recall), LIMIT_TICKET },
 	FOUND(host), FOUND(address),
 	{ "found_at", FIELD_TIME, AT(found.at), INT64_MAX },

@@ -43,7 +43,7 @@ struct glance {
 	int64_t due;			/* something is to be done then */
 	uint64_t count, size;		/* messages left, octets */
 	char uid[DIGEST_LEN + 1];	/* digest of the last one's */
-	char policy[DIGEST_LEN + 1];	/* of what the account wants done */
+	char policy[DIGEST_LEN + 1];	/* of where, and what is wanted done */
 };
 
 struct memory {

@@ -256,17 +256,32 @@ static bool deal_with_all(struct pass *pass, struct err *err)
 		&& pass_delete(pass, err) && pass_quit(pass, err);
 }
 
+/* What is there, or that it is what was there. */
+static bool survey(struct pass *pass, bool glance, bool *same_r,
+	struct err *err)
+{
+	*same_r = false;
+	if ((!glance || pass_glance(pass, same_r, err))
+	    && (*same_r || list(pass, err)))
+		return true;
+	if (session_surprised(pass->client, err)) {
+		recall_doubt(&pass->memory.recall, clock_wall());
+		pass->out_of_step = true;
+	}
+	return false;
+}
+
 /* From the connection to QUIT. */
 static bool hold_session(struct pass *pass, struct err *err)
 {
-	bool glance = pass_may_glance(pass), same = false;
+	bool glance = pass_may_glance(pass), same;
 
 	if (!open_session(pass, glance, err)
-	    || (glance && !pass_glance(pass, &same, err)))
+	    || !survey(pass, glance, &same, err))
 		return false;
 	if (same)
 		return client_quit(pass->client, err);
-	if (!list(pass, err) || !pass_check_known(pass, false, err))
+	if (!pass_check_known(pass, false, err))
 		return false;
 	if (pass->env->options.baseline)
 		return pass_baseline(pass, err) && client_quit(pass->client,
@@ -323,9 +338,11 @@ void pass_run(const struct pass_env *env, struct chan_report *report_r)
 	pass->counts = &report_r->counts;
 	pass->arena = arena_new();
 	pass->headers = headers_new();
-	if (run(pass, &err) && judge(pass, &err)) {
+	if (run(pass, &err)) {
 		err_clear(&err);
 		client_learn(pass->client, &pass->memory.recall);
+		if (!judge(pass, &err))
+			pass_forget_glance(pass);
 	} else {
 		pass_forget(pass);
 	}

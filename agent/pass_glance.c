@@ -17,10 +17,11 @@
 static struct digest policy(const struct account *account)
 {
 	char text[200];
-	int n = snprintf(text, sizeof(text), "%d %" PRIu64 " %" PRIu64
-		" %" PRIu64 " %" PRIu64, (int)account->keep.kind,
-		account->keep.seconds, account->limits.message,
-		account->limits.messages, account->limits.bytes);
+	int n = snprintf(text, sizeof(text), "%s %d %" PRIu64 " %" PRIu64
+		" %" PRIu64 " %" PRIu64, recall_key(account).text,
+		(int)account->keep.kind, account->keep.seconds,
+		account->limits.message, account->limits.messages,
+		account->limits.bytes);
 
 	return digest_of(text, (size_t)n);
 }
@@ -32,7 +33,9 @@ bool pass_may_glance(const struct pass *pass)
 	int64_t now = clock_wall();
 
 	return pass->recalled && !pass->lockstep && !options->baseline
-		&& !options->accept_new_state && glance->listed <= now
+		&& !options->accept_new_state
+		&& !recall_doubted(&pass->memory.recall, now)
+		&& glance->listed <= now
 		&& now - glance->listed < LIMIT_GLANCE_S && now < glance->due
 		&& glance->count >= LIMIT_GLANCE_COUNT
 		&& strcmp(glance->policy, policy(pass->account).text) == 0;

@@ -70,12 +70,17 @@ void pass_learn_server(struct pass *pass)
 	judge_expiry(pass, capa);
 }
 
+void pass_forget_glance(struct pass *pass)
+{
+	memset(&pass->memory.glance, 0, sizeof(pass->memory.glance));
+}
+
 /* Whatever went wrong may have come of what was remembered. */
 void pass_forget(struct pass *pass)
 {
 	memset(&pass->memory.recall, 0, sizeof(pass->memory.recall));
-	memset(&pass->memory.glance, 0, sizeof(pass->memory.glance));
 	memset(&pass->memory.found, 0, sizeof(pass->memory.found));
+	pass_forget_glance(pass);
 }
 
 void pass_remember(struct pass *pass)

@@ -101,8 +101,10 @@ bool pass_note_known(struct pass *pass, struct plan_message *m,
 void pass_recall(struct pass *pass);
 /* After the login: what the server announces about itself. */
 void pass_learn_server(struct pass *pass);
-/* A pass that failed: what it remembered does not count any more. */
+/* A pass that failed: what it remembered does not count any more. One that
+ * failed for single messages alone has found the server as it was. */
 void pass_forget(struct pass *pass);
+void pass_forget_glance(struct pass *pass);
 /* The report is complete but for its turn: fills that in, and leaves all of
  * it to the next pass. */
 void pass_remember(struct pass *pass);

@@ -107,6 +107,7 @@ void pass_start_over(struct pass *pass)
 	pass->counts->failed = 0;
 	pass->progress = (struct chan_progress){ 0 };
 	pass->promised = pass->no_room = pass->no_room_bytes = 0;
+	pass->stat_size = 0;
 	pass->spoiled = pass->out_of_step = false;
 	pass->lockstep = true;
 }

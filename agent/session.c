@@ -144,13 +144,14 @@ bool session_secret(const struct session_options *options,
 		options->may_ask, secret_r, err);
 }
 
-/* A login that left in a burst with what follows it may have been refused for
- * that: the server may not be what it was. One that gives a reason has
- * understood, and to ask it again at once would be the wrong answer. */
-static bool is_surprise(const struct client *client, const struct err *err)
+bool session_surprised(const struct client *client, const struct err *err)
 {
-	return client_in_burst(client) && err->class != ERR_STOP
-		&& err->code == ERR_CODE_NONE;
+	/* Who gives a reason has understood, and to ask again at once would be
+	 * the wrong answer; not every server says "busy" with a code. */
+	bool later = err->class == ERR_RETRY && err->server[0] != '\0';
+
+	return client_on_trust(client) && err->class != ERR_STOP
+		&& err->code == ERR_CODE_NONE && !later;
 }
 
 static struct client *log_in(const struct session_options *options,
@@ -164,12 +165,12 @@ static struct client *log_in(const struct session_options *options,
 	client_ahead(client, options->ahead, options->last);
 	if (client_login(client, secret, err))
 		return client;
-	surprise = is_surprise(client, err);
+	surprise = session_surprised(client, err);
 	client_close(client);
 	if (!surprise)
 		return NULL;
 	log_debug("asking the server anew: %s", err->text);
-	memset(options->recall, 0, sizeof(*options->recall));
+	recall_doubt(options->recall, clock_wall());
 	err_clear(err);
 	return log_in(options, secret, err);
 }

@@ -40,10 +40,13 @@ bool session_secret(const struct session_options *options,
 /* The secret is read before the connection is made, so that a server does not
  * wait for a person, and wiped right after the login. When a token is refused
  * it is read once more: if it is another one by now, it gets a connection.
- * What was remembered of the server and turns out not to hold is emptied, and
- * a new connection made. */
+ * After a surprise what was remembered of the server is in doubt, and a new
+ * connection made without it. */
 struct client *session_open(const struct session_options *options,
 	struct err *err) MUST_USE;
+/* Did something fail that rests on what was remembered (client_on_trust()), and
+ * has the server not said clearly why? */
+bool session_surprised(const struct client *client, const struct err *err);
 
 /* Workers share the terminal, so they cannot ask for anything: all of it is
  * asked for before the first one starts, one account after the other. NULL

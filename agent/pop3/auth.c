@@ -55,22 +55,49 @@ bool auth_invite(struct login *login, const char *name, struct reply *reply_r,
 	char line[64];
 
 	snprintf(line, sizeof(line), "AUTH %s", name);
-	return client_exchange(login->client, line, reply_r, err);
+	if (!client_exchange(login->client, line, reply_r, err))
+		return false;
+	if (reply_r->kind == REPLY_CONTINUE)
+		login->client->on_trust = false;
+	return true;
 }
 
-bool auth_send(struct login *login, const char *line, const char *mask,
-	struct reply *reply_r, struct err *err)
+/* `hidden` is the part of the line that nobody may see. */
+static bool send_line(struct login *login, const char *line, const char *mask,
+	const char *hidden, bool ahead, struct reply *reply_r, struct err *err)
 {
 	struct client *client = login->client;
 	bool ok;
 
 	client_patience(client, login->account->timeouts.login);
-	wire_hide(client->wire, login->secret->text, line);
-	ok = wire_put_secret(client->wire, line, mask, err)
-		&& (!login->burst || client_put_ahead(client, err))
+	wire_hide(client->wire, login->secret->text, hidden);
+	ok = client_in_step(client, err)
+		&& wire_put_secret(client->wire, line, mask, err)
+		&& (!ahead || client_put_ahead(client, err))
 		&& client_reply(client, "the login", reply_r, err);
 	wire_hide(client->wire, login->secret->text, NULL);
 	return ok;
+}
+
+bool auth_send(struct login *login, const char *line, const char *mask,
+	struct reply *reply_r, struct err *err)
+{
+	return send_line(login, line, mask, line, false, reply_r, err);
+}
+
+static bool send_last(struct login *login, const char *line, const char *mask,
+	const char *hidden, struct reply *reply_r, struct err *err)
+{
+	return send_line(login, line, mask, hidden, login->burst, reply_r, err)
+		&& (!login->burst || reply_r->kind != REPLY_CONTINUE
+		|| err_set(err, ERR_PROTO,
+			"the server wants to hear more where the login should end"));
+}
+
+bool auth_send_last(struct login *login, const char *line, const char *mask,
+	struct reply *reply_r, struct err *err)
+{
+	return send_last(login, line, mask, line, reply_r, err);
 }
 
 /* RFC 4422 section 4: "=" is an empty message. */
@@ -83,7 +110,7 @@ static bool in_one_line(struct login *login, const char *name,
 	snprintf(line, sizeof(line), "AUTH %s %s", name,
 		message[0] != '\0' ? message : "=");
 	snprintf(mask, sizeof(mask), "AUTH %s " AUTH_MASK, name);
-	ok = auth_send(login, line, mask, reply_r, err);
+	ok = send_last(login, line, mask, message, reply_r, err);
 	explicit_bzero(line, sizeof(line));
 	return ok;
 }
@@ -94,20 +121,17 @@ bool auth_message(struct login *login, const char *name, const char *message,
 	size_t len = strlen("AUTH  \r\n") + strlen(name) + strlen(message);
 
 	if (login->burst && len <= LIMIT_COMMAND_LINE)
-		return in_one_line(login, name, message, reply_r, err)
-			&& (reply_r->kind != REPLY_CONTINUE || err_set(err,
-				ERR_PROTO, "the server wants the login (%s) in more than one line", name));
-	login->burst = false;
+		return in_one_line(login, name, message, reply_r, err);
 	if (!auth_invite(login, name, reply_r, err))
 		return false;
 	if (reply_r->kind == REPLY_CONTINUE)
-		return auth_send(login, message, AUTH_MASK, reply_r, err);
+		return auth_send_last(login, message, AUTH_MASK, reply_r, err);
 	if (reply_r->kind == REPLY_OK)
 		return err_set(err, ERR_PROTO,
 			"the server accepted the login (%s) before there was one",
 			name);
 	(void)auth_refused(reply_r, name, err);
-	if (err->class != ERR_LOGIN)
+	if (err->class != ERR_LOGIN || client_on_trust(login->client))
 		return false;
 	log_debug("AUTH %s alone was refused, sending all in one line", name);
 	err_clear(err);
@@ -247,44 +271,50 @@ static bool no_mechanism(struct login *login, struct err *err)
 		: " (but SCRAM, CRAM-MD5 and GSSAPI need GNU SASL, which is not built in)");
 }
 
-/* The way that went well the last time, if it is still allowed here. What the
- * server offers was remembered as well. */
-static bool as_before(struct login *login, enum auth_mech *mech_r)
+/* Puts first the way that went well the last time, if it is still allowed. */
+static bool prefer_known(const struct login *login, enum auth_mech *list,
+	size_t count)
 {
 	const struct recall *recall = login->client->recall;
-	enum auth_mech list[AUTH_MECHS];
-	size_t i, count = recall == NULL ? 0 : choose(login, list);
+	enum auth_mech known;
+	size_t i;
 
-	for (i = 0; i < count; i++)
-		if (strcmp(config_auth_name(list[i]), recall->mechanism) == 0) {
-			*mech_r = list[i];
-			return true;
-		}
+	for (i = 0; recall != NULL && i < count; i++) {
+		known = list[i];
+		if (strcmp(config_auth_name(known), recall->mechanism) != 0)
+			continue;
+		memmove(list + 1, list, i * sizeof(*list));
+		list[0] = known;
+		return true;
+	}
 	return false;
+}
+
+/* What left behind the login may have been the fault; and a way that the
+ * server was not asked about may be one it does not know any more. */
+static bool ends_here(const struct client *client, const struct err *err)
+{
+	return err->class != ERR_LOGIN || client->ahead_sent != 0
+		|| (client_on_trust(client) && err->code != ERR_CODE_AUTH);
 }
 
 static bool log_in(struct login *login, struct err *err)
 {
+	struct client *client = login->client;
 	enum auth_mech list[AUTH_MECHS];
-	size_t i, count;
+	size_t i, count = choose(login, list);
 
-	login->y = hides_plus(&login->client->capa);
-	if (as_before(login, &list[0])) {
-		login->client->mechanism = config_auth_name(list[0]);
-		snprintf(login->client->why, sizeof(login->client->why),
-			"it went well the last time");
-		login->burst = login->client->capa.pipelining
-			&& login->client->ahead != AHEAD_NONE;
-		return attempt(login, list[0], err);
-	}
-	count = choose(login, list);
-
+	/* A server is told that it hides -PLUS only when it has just done so;
+	 * what is remembered was believed by it when it was learnt. */
+	login->y = client->recall == NULL && hides_plus(&client->capa);
+	login->burst = prefer_known(login, list, count)
+		&& client->capa.pipelining && client->ahead != AHEAD_NONE;
 	if (count == 0)
 		return no_mechanism(login, err);
 	note_choice(login, list[0], count);
 	if (attempt(login, list[0], err))
 		return true;
-	if (err->class != ERR_LOGIN)
+	if (ends_here(client, err))
 		return false;
 	for (i = 1; i < count; i++)
 		if (may_follow(login, list[0], list[i]))
@@ -294,9 +324,10 @@ static bool log_in(struct login *login, struct err *err)
 	log_debug("%s was refused, trying %s", config_auth_name(list[0]),
 		config_auth_name(list[i]));
 	err_clear(err);
+	login->burst = false;
 	note_choice(login, list[i], count);
-	snprintf(login->client->why, sizeof(login->client->why),
-		"%s was refused", config_auth_name(list[0]));
+	snprintf(client->why, sizeof(client->why), "%s was refused",
+		config_auth_name(list[0]));
 	return attempt(login, list[i], err);
 }
 

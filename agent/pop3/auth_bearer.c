@@ -42,6 +42,8 @@ bool auth_bearer(struct login *login, const char *name, struct err *err)
 	if (!bearer_is_token(login->secret->text))
 		return err_set(err, ERR_CONFIG,
 			"token: it has a character that no token has, such as a blank");
+	/* A refusal wants an answer: nothing else may be on its way. */
+	login->burst = false;
 	message = bearer_message(oauthbearer, account->user, account->host,
 		(unsigned int)account->port, login->secret->text);
 	ok = auth_message(login, name, message, &reply, err);

@@ -17,7 +17,8 @@ struct login {
 	const struct account *account;
 	const struct secret *secret;	/* password or token; may be empty */
 	bool y;				/* SCRAM: we could bind, the server not */
-	bool burst;			/* all in one go, with what comes next */
+	bool burst;			/* what comes next leaves with the last
+					 * message */
 };
 
 /* One attempt with the mechanism of that SASL name (NULL outside SASL).
@@ -44,9 +45,11 @@ bool auth_invite(struct login *login, const char *name, struct reply *reply_r,
 	struct err *err);
 
 /* A line that is or holds a secret, and the answer; what is masked in the
- * trace is also masked where the server repeats it. In a burst the commands
- * that come after the login leave with it. */
+ * trace is also masked where the server repeats it. */
 bool auth_send(struct login *login, const char *line, const char *mask,
+	struct reply *reply_r, struct err *err);
+/* The same for the last one there is to say. */
+bool auth_send_last(struct login *login, const char *line, const char *mask,
 	struct reply *reply_r, struct err *err);
 
 /* The whole of a mechanism in which the client says one thing. A server that

@@ -27,8 +27,8 @@ static bool speaks_first(const char *name)
 
 /* Some servers put prose into the first, empty challenge of a mechanism in
  * which the client speaks first. */
-static bool answer(struct login *login, struct sasl *sasl, bool first,
-	struct reply *reply, struct err *err)
+static bool answer(struct login *login, struct sasl *sasl, const char *name,
+	bool first, struct reply *reply, struct err *err)
 {
 	char challenge[LIMIT_REPLY_LINE + 1];
 	const char *line;
@@ -45,7 +45,9 @@ static bool answer(struct login *login, struct sasl *sasl, bool first,
 		auth_cancel(login);
 		return false;
 	}
-	return auth_send(login, line, AUTH_MASK, reply, err);
+	/* CRAM-MD5 may be refused, and followed by another mechanism. */
+	return (sasl_done(sasl) && speaks_first(name) ? auth_send_last
+		: auth_send)(login, line, AUTH_MASK, reply, err);
 }
 
 static bool converse(struct login *login, struct sasl *sasl, const char *name,
@@ -57,7 +59,7 @@ static bool converse(struct login *login, struct sasl *sasl, const char *name,
 	if (!auth_invite(login, name, &reply, err))
 		return false;
 	while (reply.kind == REPLY_CONTINUE) {
-		if (!answer(login, sasl, first, &reply, err))
+		if (!answer(login, sasl, name, first, &reply, err))
 			return false;
 		first = false;
 	}

@@ -45,9 +45,10 @@ bool auth_user(struct login *login, const char *name, struct err *err)
 			&& judged(&reply, "USER", err);
 	if (!ok)
 		return false;
+	login->client->on_trust &= login->burst;
 	snprintf(line, sizeof(line), "PASS %s", login->secret->text);
 	/* In a burst this is the answer to USER. */
-	ok = auth_send(login, line, "PASS " AUTH_MASK, &reply, err);
+	ok = auth_send_last(login, line, "PASS " AUTH_MASK, &reply, err);
 	explicit_bzero(line, sizeof(line));
 	if (ok && login->burst)
 		ok = judged(&reply, "USER", err) && client_reply(login->client,
@@ -77,7 +78,7 @@ bool auth_apop(struct login *login, const char *name, struct err *err)
 	snprintf(line, sizeof(line), "APOP %s %s", login->account->user, sum);
 	snprintf(mask, sizeof(mask), "APOP %s " AUTH_MASK,
 		login->account->user);
-	return auth_send(login, line, mask, &reply, err)
+	return auth_send_last(login, line, mask, &reply, err)
 		&& judged(&reply, "APOP", err);
 }
 
@@ -139,7 +140,7 @@ bool auth_login(struct login *login, const char *name, struct err *err)
 	if (reply.kind != REPLY_CONTINUE)
 		return auth_refused(&reply, name, err);
 	line = base64(login->secret->text, login->secret->len);
-	ok = auth_send(login, line, AUTH_MASK, &reply, err)
+	ok = auth_send_last(login, line, AUTH_MASK, &reply, err)
 		&& judged(&reply, name, err);
 	forget(line);
 	return ok;

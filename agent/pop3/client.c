@@ -250,13 +250,15 @@ struct client *client_open(const struct client_options *options,
 	struct err *err)
 {
 	bool ticket = options->recall != NULL
-		&& options->recall->ticket_len != 0;
+		&& options->recall->ticket_len != 0
+		&& recall_fits(options->recall, options->account);
 	struct client *client = open_once(options, ticket, err);
 
 	if (client != NULL || !ticket || err->class != ERR_PROTO)
 		return client;
 	/* The certificates in a ticket may be those of last week. */
 	log_debug("without the TLS ticket once more: %s", err->text);
+	err_clear(err);
 	return open_once(options, false, err);
 }
 
@@ -273,8 +275,10 @@ bool client_login(struct client *client, const struct secret *secret,
 {
 	memcpy(client->capa_before, client->capa_text,
 		sizeof(client->capa_before));
+	client->on_trust = client->recall != NULL;
 	if (!auth_run(client, secret, err))
 		return false;
+	client->on_trust = client->ahead_sent != 0;
 	if (client->recall == NULL)
 		return ask_capa(client, err);
 	recall_capa(client->recall->after, &client->capa);
@@ -292,7 +296,7 @@ bool client_put_ahead(struct client *client, struct err *err)
 {
 	bool look = client->ahead == AHEAD_LOOK;
 
-	client->burst = true;
+	client->on_trust = true;
 	client->ahead_sent = 2;
 	return client_put(client, look ? "STAT" : "UIDL", 0, err)
 		&& client_put(client, look ? "UIDL" : "LIST",
@@ -307,29 +311,35 @@ size_t client_take_ahead(struct client *client, enum client_ahead what)
 	return sent;
 }
 
-bool client_in_burst(const struct client *client)
+bool client_on_trust(const struct client *client)
 {
-	return client->burst;
+	return client->on_trust;
+}
+
+static void learn_server(const struct client *client, struct recall *recall)
+{
+	struct recall news = { .learned = clock_wall() };
+
+	memcpy(news.key, recall_key(client->options.account).text,
+		sizeof(news.key));
+	memcpy(news.before, client->capa_before, sizeof(news.before));
+	memcpy(news.after, client->capa_text, sizeof(news.after));
+	snprintf(news.mechanism, sizeof(news.mechanism), "%s",
+		client->mechanism);
+	recall_renew(recall, &news, news.learned);
 }
 
 void client_learn(struct client *client, struct recall *recall)
 {
 	struct tls *tls = client_tls(client);
 
-	if (client->recall == NULL) {
-		memset(recall, 0, sizeof(*recall));
-		recall_key(client->options.account, recall->key,
-			sizeof(recall->key));
-		recall->learned = clock_wall();
-		memcpy(recall->before, client->capa_before,
-			sizeof(recall->before));
-		memcpy(recall->after, client->capa_text,
-			sizeof(recall->after));
-		snprintf(recall->mechanism, sizeof(recall->mechanism), "%s",
-			client->mechanism);
-	}
-	if (tls == NULL || !tls_ticket(tls, recall->ticket,
-		sizeof(recall->ticket), &recall->ticket_len))
+	if (client->recall == NULL)
+		learn_server(client, recall);
+	/* The one that was remembered may have been refused. */
+	snprintf(recall->mechanism, sizeof(recall->mechanism), "%s",
+		client->mechanism);
+	if (tls == NULL || !tls_ticket(tls, recall->ticket, LIMIT_TICKET,
+		&recall->ticket_len))
 		recall->ticket_len = 0;
 }
 

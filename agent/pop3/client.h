@@ -68,10 +68,9 @@ enum client_ahead {
 /* Before client_login(). `last` is for the look. */
 void client_ahead(struct client *client, enum client_ahead ahead,
 	uint64_t last);
-/* Did the login leave in a burst? If it failed then, it may be for that, and
- * another session without knowledge is due, unless the server has said that
- * the credentials are wrong. */
-bool client_in_burst(const struct client *client);
+/* Does the session rest on what was remembered, without a word of the server
+ * yet that it still holds? What fails then may fail for that. */
+bool client_on_trust(const struct client *client);
 /* Puts what this session learned into `recall`, at its end. */
 void client_learn(struct client *client, struct recall *recall);
 

@@ -28,7 +28,7 @@ struct client {
 	enum client_ahead ahead;
 	uint64_t ahead_last;
 	size_t ahead_sent;		/* so many commands left with the login */
-	bool burst;
+	bool on_trust;			/* see client_on_trust() */
 	/* The body being read. */
 	struct source body;
 	struct dot dot;

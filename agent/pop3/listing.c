@@ -222,5 +222,8 @@ bool client_listing(struct client *client, struct arena *arena,
 		client_take_ahead(client, AHEAD_LISTING) };
 
 	memset(listing_r, 0, sizeof(*listing_r));
-	return client_window(client, &window, err);
+	if (!client_window(client, &window, err))
+		return false;
+	client->on_trust = false;
+	return true;
 }

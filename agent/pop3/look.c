@@ -66,5 +66,9 @@ bool client_look(struct client *client, uint64_t last, struct look *look_r,
 		client_take_ahead(client, AHEAD_LOOK) };
 
 	memset(look_r, 0, sizeof(*look_r));
-	return client_window(client, &window, err);
+	client->on_trust = true;
+	if (!client_window(client, &window, err))
+		return false;
+	client->on_trust = false;
+	return true;
 }

@@ -1,47 +1,42 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "agent/pop3/recall.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-
-#include "agent/base/digest.h"
 
 #define SEPARATOR "; "
 /* What the text becomes when something could not be kept. */
 #define USELESS "?"
 
-static size_t put(char *out, size_t cap, size_t n, const char *text)
+static void add_number(struct digester *d, uint64_t number)
 {
-	if (n >= cap)
-		return n;
-	return n + (size_t)snprintf(out + n, cap - n, "%s|",
-		text != NULL ? text : "");
+	digest_add(d, &number, sizeof(number));
 }
 
-void recall_key(const struct account *account, char *out, size_t cap)
+struct digest recall_key(const struct account *account)
 {
-	char text[4096], numbers[80];
+	struct digester *d = digest_new();
 	const char *const *word;
-	struct digest digest;
-	size_t i, n = 0;
+	struct digest key;
+	size_t i;
 
-	n = put(text, sizeof(text), n, account->host);
-	n = put(text, sizeof(text), n, account->tls_name);
-	n = put(text, sizeof(text), n, account->user);
-	n = put(text, sizeof(text), n, account->socket);
-	n = put(text, sizeof(text), n, account->proxy.host);
+	digest_add_text(d, account->host);
+	add_number(d, account->port);
+	add_number(d, account->tls);
+	digest_add_text(d, account->tls_name);
+	digest_add_text(d, account->user);
+	digest_add_text(d, account->socket);
+	digest_add_text(d, account->proxy.host);
+	add_number(d, account->proxy.port);
 	for (word = account->tunnel; word != NULL && *word != NULL; word++)
-		n = put(text, sizeof(text), n, *word);
-	snprintf(numbers, sizeof(numbers), "%" PRIu64 " %d %" PRIu64,
-		account->port, (int)account->tls, account->proxy.port);
-	n = put(text, sizeof(text), n, numbers);
+		digest_add_text(d, *word);
+	digest_add_text(d, NULL);
 	for (i = 0; i < account->auth_count; i++)
-		n = put(text, sizeof(text), n,
-			config_auth_name(account->auth[i]));
-	digest = digest_of(text, n < sizeof(text) ? n : sizeof(text) - 1);
-	snprintf(out, cap, "%s", digest.text);
+		add_number(d, account->auth[i]);
+	key = digest_take(d);
+	digest_free(d);
+	return key;
 }
 
 static bool useful(const char *text)
@@ -49,16 +44,51 @@ static bool useful(const char *text)
 	return text[0] != '\0' && strcmp(text, USELESS) != 0;
 }
 
+bool recall_fits(const struct recall *recall, const struct account *account)
+{
+	return strcmp(recall_key(account).text, recall->key) == 0;
+}
+
+static bool is_recent(int64_t when, int64_t now)
+{
+	return when <= now && now - when < LIMIT_RECALL_S;
+}
+
 bool recall_holds(const struct recall *recall, const struct account *account,
 	int64_t now)
 {
-	char key[sizeof(recall->key)];
-
-	recall_key(account, key, sizeof(key));
-	return strcmp(key, recall->key) == 0 && recall->learned <= now
-		&& now - recall->learned < LIMIT_RECALL_S
+	return (account->tls != TLS_NONE || account->socket != NULL)
+		&& is_recent(recall->learned, now)
+		&& !recall_doubted(recall, now)
 		&& useful(recall->before) && useful(recall->after)
-		&& recall->mechanism[0] != '\0';
+		&& recall->mechanism[0] != '\0'
+		&& recall_fits(recall, account);
+}
+
+void recall_doubt(struct recall *recall, int64_t now)
+{
+	recall->doubted = now;
+	recall->ticket_len = 0;
+}
+
+bool recall_doubted(const struct recall *recall, int64_t now)
+{
+	return recall->doubted != 0 && is_recent(recall->doubted, now);
+}
+
+void recall_renew(struct recall *recall, const struct recall *news,
+	int64_t now)
+{
+	bool same = recall_doubted(recall, now)
+		&& strcmp(recall->key, news->key) == 0
+		&& strcmp(recall->before, news->before) == 0
+		&& strcmp(recall->after, news->after) == 0
+		&& strcmp(recall->mechanism, news->mechanism) == 0;
+	int64_t doubted = same ? recall->doubted : 0;
+
+	*recall = *news;
+	recall->doubted = doubted;
+	recall->ticket_len = 0;
 }
 
 static bool can_be_kept(const char *line, size_t len)

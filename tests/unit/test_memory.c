@@ -15,7 +15,7 @@
 static int dir;
 
 /* Every member has a value of its own. */
-static struct memory full(void)
+static struct memory full(size_t ticket_len)
 {
 	struct memory m;
 	size_t i;
@@ -43,6 +43,22 @@ static struct memory full(void)
 	m.found.at = 1700000007;
 	m.expire_warned = 1700000031;
 	m.fault_warned = 1700000032;
+	m.cert_warned = 1700000033;
+	memset(m.recall.key, 'k', sizeof(m.recall.key) - 1);
+	m.recall.learned = 1700000034;
+	m.recall.doubted = 1700000035;
+	memset(m.recall.before, 'b', sizeof(m.recall.before) - 1);
+	memset(m.recall.after, 'a', sizeof(m.recall.after) - 1);
+	snprintf(m.recall.mechanism, sizeof(m.recall.mechanism), "plain");
+	m.recall.ticket_len = ticket_len;
+	for (i = 0; i < ticket_len; i++)
+		m.recall.ticket[i] = (unsigned char)(i * 7);
+	m.glance.listed = 1700000036;
+	m.glance.due = INT64_MAX;
+	m.glance.count = 37;
+	m.glance.size = 38;
+	memset(m.glance.uid, 'u', sizeof(m.glance.uid) - 1);
+	memset(m.glance.policy, 'p', sizeof(m.glance.policy) - 1);
 	return m;
 }
 
@@ -67,7 +83,7 @@ static bool reads_empty(void)
 
 static void test_round_trip(void)
 {
-	struct memory m = full(), loaded;
+	struct memory m = full(LIMIT_TICKET), loaded;
 
 	memory_write(dir, &m);
 	tap_ok(reads_as(&m), "every member comes back");
@@ -83,7 +99,7 @@ static void test_round_trip(void)
 
 static void test_damage(void)
 {
-	struct memory m = full();
+	struct memory m = full(5);
 	char *data, *spoilt;
 	size_t len, i, bad = 0;
 
@@ -142,6 +158,10 @@ static const struct {
 	{ "postrider memory 1\ntried 7\ntext a\033[2Jb\n",
 	  "a control character", 0 },
 	{ "postrider memory 1\ntried 7\ntext \351\n", "no ASCII", 0 },
+	{ "postrider memory 1\ntried 7\nrecall_ticket AA!A\n",
+	  "no base64", 0 },
+	{ "postrider memory 1\ntried 7\nglance_uid 12345678901234567\n",
+	  "a digest that is too long", 0 },
 };
 
 static void test_hostile(void)
@@ -171,7 +191,7 @@ static void test_hostile(void)
 
 static void test_odd_files(void)
 {
-	struct memory m = full();
+	struct memory m = full(5);
 
 	unlink(scratch_path("box/memory"));
 	tap_ok(reads_empty(), "no file");

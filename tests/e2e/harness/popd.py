@@ -133,10 +133,10 @@ class Popd:
         os.truncate(self.root + "/log", 0)
 
 
-def wanproxy(port, delay):
+def wanproxy(port, delay, *options):
     """A relay to loopback PORT that holds every byte back for DELAY ms,
     and lets connecting take its round trip too."""
     arguments = [program("WANPROXY", "tests/tools/wanproxy"), "--listen", "127.0.0.1:0",
                  "--to", "127.0.0.1:%d" % port, "--delay", str(delay),
-                 "--handshake"]
+                 "--handshake", *options]
     return start(arguments, procs.scratch() + "/errors")

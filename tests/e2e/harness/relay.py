@@ -54,6 +54,10 @@ class Relay:
             self._listener.shutdown(socket.SHUT_RDWR)   # accept() would hold it
         self._listener.close()
 
+    def turn(self, port):
+        """Relay to this PORT from the next connection on."""
+        self._to = port
+
     def _accept(self):
         while True:
             try:
