@@ -76,6 +76,7 @@ static const struct field fields[] = {
 	GLANCE(due, FIELD_TIME, INT64_MAX),
 	GLANCE(count, FIELD_COUNT, UINT64_MAX),
 	GLANCE(size, FIELD_COUNT, UINT64_MAX),
+	GLANCE(skipped, FIELD_COUNT, UINT64_MAX),
 	GLANCE(uid, FIELD_TEXT, ROOM(glance.uid)),
 	GLANCE(policy, FIELD_TEXT, ROOM(glance.policy)),
 };

@@ -42,6 +42,7 @@ struct glance {
 	int64_t listed;			/* when; 0: there was none */
 	int64_t due;			/* something is to be done then */
 	uint64_t count, size;		/* messages left, octets */
+	uint64_t skipped;		/* of these: too large for us */
 	char uid[DIGEST_LEN + 1];	/* digest of the last one's */
 	char policy[DIGEST_LEN + 1];	/* of where, and what is wanted done */
 };

@@ -280,7 +280,7 @@ static bool hold_session(struct pass *pass, struct err *err)
 	    || !survey(pass, glance, &same, err))
 		return false;
 	if (same)
-		return client_quit(pass->client, err);
+		return pass_leave(pass, err);
 	if (!pass_check_known(pass, false, err))
 		return false;
 	if (pass->env->options.baseline)

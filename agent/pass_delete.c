@@ -100,19 +100,27 @@ static bool would_forget(const struct pass *pass)
 }
 
 /* A QUIT whose answer is lost costs nothing if nothing was to be deleted. */
+static bool forgiven(struct err *err)
+{
+	if (err->class != ERR_RETRY)
+		return false;
+	log_debug("QUIT: %s", err->text);
+	err_clear(err);
+	return true;
+}
+
+bool pass_leave(struct pass *pass, struct err *err)
+{
+	pass_tell(pass, PHASE_QUIT);
+	return client_quit(pass->client, err) || forgiven(err);
+}
+
 bool pass_quit(struct pass *pass, struct err *err)
 {
 	if (would_forget(pass)) {
 		log_info("leaving without QUIT, as not all messages could be fetched");
 		return true;
 	}
-	if (quit(pass, err))
-		return true;
-	if (pass->work_count == 0 && !pass->no_quit
-	    && err->class == ERR_RETRY) {
-		log_debug("QUIT: %s", err->text);
-		err_clear(err);
-		return true;
-	}
-	return false;
+	return quit(pass, err) || (pass->work_count == 0 && !pass->no_quit
+		&& forgiven(err));
 }

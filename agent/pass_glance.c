@@ -51,6 +51,7 @@ bool pass_glance(struct pass *pass, bool *same_r, struct err *err)
 	*same_r = look.count == glance->count && look.size == glance->size
 		&& strcmp(look.uid.text, glance->uid) == 0;
 	pass->counts->listed = look.count;
+	pass->counts->skipped = *same_r ? glance->skipped : 0;
 	/* STAT need not agree with the sum of LIST: the next look compares it
 	 * with itself, if the listing finds nothing to do. */
 	pass->stat_size = look.size;
@@ -70,7 +71,10 @@ static int64_t due(const struct pass *pass, const struct plan_message *m)
 {
 	switch (m->action) {
 	case PLAN_KEEP:
-		return m->entry == NULL ? INT64_MAX
+		/* It was put off by its destination just now. */
+		if (m->entry == NULL || m->entry->state == LEDGER_INTENT)
+			return 0;
+		return m->entry->state == LEDGER_BASELINE ? INT64_MAX
 			: kept_until(pass->account, m->entry->time);
 	case PLAN_SKIP:
 	case PLAN_DELETE:
@@ -110,6 +114,7 @@ void pass_note_glance(struct pass *pass)
 	if (!pass->listing.has_uids)
 		return;
 	glance->due = first_due(pass);
+	glance->skipped = pass->counts->skipped;
 	for (i = 0; i < pass->listing.count; i++) {
 		listed = &pass->listing.messages[i];
 		if (m < end && m->listed == listed
@@ -119,7 +124,7 @@ void pass_note_glance(struct pass *pass)
 		glance->size += listed->size;
 		last = listed;
 	}
-	if (last == NULL)
+	if (last == NULL || last->uid_len == 0)
 		return;
 	if (pass->stat_size != 0 && pass->counts->fetched == 0
 	    && pass->counts->deleted == 0)

@@ -122,6 +122,8 @@ bool pass_fetch(struct pass *pass, struct err *err) MUST_USE;
 /* Deletes every PLAN_DELETE, and ends the session with QUIT. */
 bool pass_delete(struct pass *pass, struct err *err) MUST_USE;
 bool pass_quit(struct pass *pass, struct err *err) MUST_USE;
+/* QUIT alone, where nothing was to be deleted. */
+bool pass_leave(struct pass *pass, struct err *err) MUST_USE;
 
 /* May a look be enough? Then pass_glance() takes it: *same_r when there is
  * nothing to list. */

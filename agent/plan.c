@@ -344,7 +344,8 @@ void plan_make(struct plan *plan_r, const struct listing *listing,
 			continue;
 		}
 		plan_r->staying++;
-		if (m.entry->time < plan_r->oldest)
+		if (m.entry->state != LEDGER_BASELINE
+		    && m.entry->time < plan_r->oldest)
 			plan_r->oldest = m.entry->time;
 	}
 	find_renumbered(plan_r, arena);

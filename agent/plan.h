@@ -49,7 +49,7 @@ struct plan_lost {
 
 struct plan {
 	/* In the order of the listing. The many that are known and just stay
-	 * are left out: so many, the first of them handled then. */
+	 * are left out: so many, the first of them delivered then. */
 	struct plan_message *messages;
 	size_t count;
 	size_t staying;

@@ -57,6 +57,7 @@ static struct memory full(size_t ticket_len)
 	m.glance.due = INT64_MAX;
 	m.glance.count = 37;
 	m.glance.size = 38;
+	m.glance.skipped = 39;
 	memset(m.glance.uid, 'u', sizeof(m.glance.uid) - 1);
 	memset(m.glance.policy, 'p', sizeof(m.glance.policy) - 1);
 	return m;
