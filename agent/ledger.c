@@ -37,16 +37,22 @@ bool ledger_put(struct ledger *l, const struct record *r, struct err *err)
 	return true;
 }
 
+/* The first record after a sync says that all before it is durable. */
+static bool mark(struct ledger *l, struct err *err)
+{
+	const struct record r = { .type = RECORD_MARK, .time = clock_wall(),
+		.before = l->crc };
+
+	if (l->synced && !ledger_put(l, &r, err))
+		return false;
+	l->synced = false;
+	return true;
+}
+
 /* Writes a record and lets it take effect in memory. */
 static bool record(struct ledger *l, struct record *r, struct err *err)
 {
-	const struct record mark = { .type = RECORD_MARK,
-		.time = clock_wall(), .before = l->crc };
-
-	if (l->synced && !ledger_put(l, &mark, err))
-		return false;
-	l->synced = false;
-	if (!ledger_put(l, r, err))
+	if (!mark(l, err) || !ledger_put(l, r, err))
 		return false;
 	if (!ledger_apply(l, r))
 		return err_set(err, ERR_RETRY, "%s: a record makes no sense",
@@ -265,8 +271,13 @@ bool ledger_baseline(struct ledger *l, const struct ledger_what *what,
 		.uid_len = what->uid_len, .listed = what->listed,
 		.identity = what->identity, .state = LEDGER_BASELINE };
 
+	/* The whole listing may come, and is in memory already. */
 	ledger_short_uid(&r.uid, &r.uid_len, room);
-	return record(l, &r, err);
+	if (!mark(l, err) || !ledger_put(l, &r, err))
+		return false;
+	l->partial = true;
+	l->next_id++;
+	return true;
 }
 
 bool ledger_note_inexact(struct ledger *l, struct err *err)

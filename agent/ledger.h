@@ -90,7 +90,8 @@ bool ledger_deferred(struct ledger *ledger, struct ledger_entry *entry,
 bool ledger_failed(struct ledger *ledger, struct ledger_entry *entry,
 	const struct ledger_what *what, const char *reason,
 	struct err *err) MUST_USE;
-/* Marked as seen; the identity may be empty (see identity_none()). */
+/* Marked as seen; the identity may be empty (see identity_none()). The message
+ * is in the file and not among the entries before that is loaded again. */
 bool ledger_baseline(struct ledger *ledger, const struct ledger_what *what,
 	struct err *err) MUST_USE;
 /* The server's listed sizes are not exact; see pass_step.c. */
@@ -111,7 +112,8 @@ bool ledger_gone(struct ledger *ledger, struct ledger_entry *entry,
 bool ledger_flush(struct ledger *ledger, struct err *err) MUST_USE;
 bool ledger_sync(struct ledger *ledger, struct err *err) MUST_USE;
 
-/* Writes the whole ledger anew, without history, durably. */
+/* Writes the whole ledger anew, without history, durably; but not after
+ * ledger_baseline(). */
 bool ledger_compact(struct ledger *ledger, struct err *err) MUST_USE;
 
 #endif

@@ -57,6 +57,8 @@ bool ledger_wants_compaction(const struct ledger *l)
 {
 	size_t i, live = 0;
 
+	if (l->partial)
+		return false;
 	for (i = 0; i < l->count; i++)
 		live += !is_dead(ledger_at(l, i));
 	return l->lines > LINES_A_MESSAGE * live + LINES_AT_LEAST;
@@ -114,9 +116,13 @@ static bool put_all(struct ledger *l, struct err *err)
 /* New file, durable, then the name: at no moment is there no ledger. */
 bool ledger_compact(struct ledger *l, struct err *err)
 {
-	int fd = openat(l->dir, LEDGER_NEW, O_WRONLY | O_CREAT | O_TRUNC
-		| O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd;
 
+	/* What is not in memory would be lost. */
+	if (l->partial)
+		return true;
+	fd = openat(l->dir, LEDGER_NEW, O_WRONLY | O_CREAT | O_TRUNC
+		| O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_sys(err, errno, "cannot make %s.new", l->path);
 	if (l->fd >= 0)

@@ -50,6 +50,7 @@ struct ledger {
 	bool inexact;			/* RECORD_INEXACT */
 	bool moved;			/* there was a RECORD_MOVED */
 	bool torn;			/* the end must be cut off */
+	bool partial;			/* the file holds more than `blocks` */
 	size_t len;
 	char buffer[LEDGER_BUFFER];
 };

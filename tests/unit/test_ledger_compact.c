@@ -93,6 +93,7 @@ static void test_keeps(void)
 	close(scratch_subdir("old"));
 	scratch_write("old/ledger", file, len);
 	free(file);
+	l = again(l, "keeps");
 	tap_ok(ledger_compact(l, &err), "is written anew");
 	tap_ok((size_t)size_of("keeps/ledger") < was
 		&& scratch_count("keeps", NULL) == 1, "and is smaller");
@@ -156,6 +157,36 @@ static void test_history(void)
 		"and keeps the message");
 	if (l == NULL)
 		tap_note("%s", err.text);
+	ledger_close(l);
+}
+
+/* What is marked as seen is in the file alone: it must not be written anew. */
+static void test_partial(void)
+{
+	struct ledger_what what = { .uid = "new", .uid_len = 3, .listed = 4,
+		.identity = identity_none() };
+	struct identity id = identity_of("c", NULL);
+	struct ledger *l = need_ledger("partial");
+	struct ledger_entry *e = put_intent(l, "u", 1, 7, &id);
+	bool ok = true;
+	int i;
+
+	for (i = 0; i < 2000; i++)
+		ok = ok && ledger_hint(l, e, "at 1", &err);
+	tap_ok(ok && ledger_baseline(l, &what, &err)
+		&& ledger_baseline(l, &what, &err)
+		&& ledger_delivered(l, e, &err) && ledger_compact(l, &err)
+		&& ledger_count(l) == 1, "two marked, 2,000 notes");
+	e = put_delivered(l, "v", 1, 8, &id);
+	tap_ok(e->id == 4, "ids are taken");
+	l = again(l, "partial");
+	tap_ok(size_of("partial/ledger") > 4096 && ledger_count(l) == 4
+		&& ledger_find(l, "new", 3, NULL) == ledger_at(l, 2)
+		&& ledger_at(l, 2)->state == LEDGER_BASELINE,
+		"all is there when it is loaded");
+	l = again(l, "partial");
+	tap_ok(size_of("partial/ledger") < 4096 && ledger_count(l) == 4,
+		"and is kept when that drops the notes");
 	ledger_close(l);
 }
 
@@ -236,6 +267,7 @@ int main(void)
 	test_keeps();
 	test_pending();
 	test_history();
+	test_partial();
 	test_ids();
 	test_no_room();
 	test_many(100000);

@@ -76,7 +76,11 @@ static void put_entry(char state, const struct ledger_what *what)
 		return;
 	}
 	if (state == 'b') {
-		scratch_need(ledger_baseline(ledger, what, &err), "baseline");
+		scratch_need(ledger_apply(ledger, &(struct record){
+			.type = RECORD_SEEN, .id = ledger_next_id(ledger),
+			.uid = what->uid, .uid_len = what->uid_len,
+			.listed = what->listed, .identity = what->identity,
+			.state = LEDGER_BASELINE }), "baseline");
 		return;
 	}
 	e = put_intent(ledger, what->uid, what->uid_len, what->listed,
