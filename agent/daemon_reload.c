@@ -147,6 +147,7 @@ bool daemon_reload(struct daemon *d, FILE *out)
 
 	/* Whatever the configuration is like, the log may have been rotated. */
 	log_reopen();
+	parent_drop_trust(d->parent);
 	if (!load(d, arena, out, &config)) {
 		arena_free(arena);
 		roster_drop(old);

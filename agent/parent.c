@@ -91,7 +91,6 @@ struct parent *parent_new(const struct parent_options *options)
 	p->roster = options->roster;
 	make_room(p);
 	raise_limit();
-	p->trust = tls_trust_new(needs_system_trust(p->roster));
 	return p;
 }
 
@@ -149,10 +148,18 @@ static void postpone(struct parent *p, struct parent_slot *slot,
 	p->next_word = clock_after(60 * BREATHER_MS);
 }
 
+/* Loaded for the first pass that may want it. */
+static const struct tls_trust *trust(struct parent *p)
+{
+	if (p->trust == NULL)
+		p->trust = tls_trust_new(needs_system_trust(p->roster));
+	return p->trust;
+}
+
 static void start(struct parent *p, uint32_t id)
 {
 	const struct session_options session = { .config = p->roster->config,
-		.trust = p->trust, .stop_fd = -1, .trace = p->options.trace,
+		.trust = trust(p), .stop_fd = -1, .trace = p->options.trace,
 		.prompts = p->options.prompts };
 	struct err err = ERR_INIT;
 	struct parent_slot *slot;
@@ -395,10 +402,14 @@ void parent_replace(struct parent *p, struct roster *roster)
 	}
 	roster_drop(p->roster);
 	p->roster = roster;
+	parent_drop_trust(p);
 	make_room(p);
-	/* Read anew: the system's certificates may be other ones by now. */
+}
+
+void parent_drop_trust(struct parent *p)
+{
 	tls_trust_free(p->trust);
-	p->trust = tls_trust_new(needs_system_trust(roster));
+	p->trust = NULL;
 }
 
 struct roster *parent_roster(const struct parent *p)
@@ -422,7 +433,7 @@ void parent_free(struct parent *p)
 	for (i = 0; i < p->capacity; i++)
 		free(p->slots[i]);
 	roster_drop(p->roster);
-	tls_trust_free(p->trust);
+	parent_drop_trust(p);
 	free(p->slots);
 	free(p->fds);
 	free(p->foreign);

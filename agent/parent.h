@@ -80,6 +80,9 @@ bool parent_idle(const struct parent *parent);
 /* Another configuration (taken over): running passes go on with the old. Those
  * of accounts that are gone are asked to end. */
 void parent_replace(struct parent *parent, struct roster *roster);
+/* The system's certificates are read again for the next pass: they may be other
+ * ones by now, and without them there is room for a second configuration. */
+void parent_drop_trust(struct parent *parent);
 struct roster *parent_roster(const struct parent *parent);
 
 /* The slots that run, and how many. */
