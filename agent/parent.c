@@ -50,6 +50,22 @@ static bool needs_system_trust(const struct roster *roster)
 	return false;
 }
 
+/* So that no worker has to read them. */
+static struct tls_trust *load_trust(const struct roster *roster)
+{
+	struct tls_trust *trust = tls_trust_new(needs_system_trust(roster));
+	const struct account *a;
+	uint32_t i;
+
+	for (i = 0; i < roster->count; i++) {
+		a = roster->accounts[i];
+		if (a->tls != TLS_NONE && a->ca_file != NULL
+		    && a->client_cert == NULL)
+			tls_trust_file(trust, a->ca_file);
+	}
+	return trust;
+}
+
 /* Each account that runs needs two descriptors here. */
 static void raise_limit(void)
 {
@@ -152,7 +168,7 @@ static void postpone(struct parent *p, struct parent_slot *slot,
 static const struct tls_trust *trust(struct parent *p)
 {
 	if (p->trust == NULL)
-		p->trust = tls_trust_new(needs_system_trust(p->roster));
+		p->trust = load_trust(p->roster);
 	return p->trust;
 }
 

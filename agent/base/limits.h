@@ -10,16 +10,12 @@
 /* Addresses of a host that are tried. No mail provider has more; at 250 ms
  * each the last one still gets its turn within timeouts.connect. */
 #define LIMIT_ADDRESSES		16
-/* An address that a verified server answered at is good for the next sessions
- * without a lookup: so long that few of them need one, no longer than a zone's
- * owner must wait anyway (nobody tells us what he asks for), and at each of
- * them for so long, a second try of a lost packet. */
+/* How long a verified server is sought where it was found, as many a zone asks
+ * for; and for how long each time: a lost packet is sent again within that. */
 #define LIMIT_FOUND_S		1800
 #define LIMIT_FOUND_MS		1500
-
 /* Lines of a tunnel's standard error that are logged: ssh has a few. */
 #define LIMIT_TUNNEL_LINES	20
-
 /* Wire. RFC 1939 allows 512 octets a reply; real servers exceed it, none
  * needs more than 8 KiB. Longer lines outside a body end the session. */
 #define LIMIT_REPLY_LINE	8192
@@ -29,6 +25,10 @@
  * server gets a full handshake this often, whatever it would take. */
 #define LIMIT_TICKET		(12 * 1024)
 #define LIMIT_TICKET_S		86400
+/* Files of trusted certificates that the parent reads for all workers, each as
+ * long as ten bundles of a system. Others each worker reads for itself. */
+#define LIMIT_TRUST_FILES	8
+#define LIMIT_CA_FILE		(2 << 20)
 /* What is remembered of a server's capabilities: real ones take a third of
  * this; and how long, so that a new version of the server is noticed. */
 #define LIMIT_RECALL_CAPA	1024
@@ -44,7 +44,7 @@
  * hold this much on every system, so sending can never block while the server
  * waits for us to read. */
 #define LIMIT_WINDOW_BYTES	(16 * 1024)
-/* Longest command: the longest token and user name, in base64. */
+/* The longest token and user name, in base64. */
 #define LIMIT_COMMAND		(20 * 1024)
 /* RFC 2449 section 4: a command line with its CRLF. Lines of a SASL exchange
  * are not commands. */
@@ -63,7 +63,6 @@
 #define LIMIT_TOP_BYTES		(16u << 20)
 /* RFC 1939 says 70; Fastmail and others exceed it. Longer UIDs are hashed. */
 #define LIMIT_UID		1024
-
 /* The pump's one buffer. */
 #define LIMIT_PUMP_BUFFER	(32 * 1024)
 /* How much of a header is looked at for the stable header lines. */

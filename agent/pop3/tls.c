@@ -14,10 +14,6 @@
 #include "agent/base/log.h"
 #include "agent/pop3/tls_priv.h"
 
-/* GnuTLS's own selection, which has nothing below 128 bits, less what RFC 8996
- * and RFC 9325 rule out. */
-#define PRIORITY "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%PROFILE_MEDIUM"
-
 static bool tls_error(struct err *err, int rc, const char *what)
 {
 	enum err_class class = ERR_RETRY;
@@ -31,29 +27,6 @@ static bool tls_error(struct err *err, int rc, const char *what)
 	if (rc != GNUTLS_E_PUSH_ERROR && rc != GNUTLS_E_PULL_ERROR)
 		class = ERR_PROTO;
 	return err_set(err, class, "%s: %s", what, gnutls_strerror(rc));
-}
-
-struct tls_trust *tls_trust_new(bool load)
-{
-	struct tls_trust *trust = mem_grow(NULL, 1, sizeof(*trust));
-
-	trust->cred = NULL;
-	trust->count = gnutls_certificate_allocate_credentials(&trust->cred);
-	if (trust->count == 0 && load)
-		trust->count = gnutls_certificate_set_x509_system_trust(
-			trust->cred);
-	if (load)
-		log_debug("%d certificates in the system's trust store",
-			trust->count);
-	return trust;
-}
-
-void tls_trust_free(struct tls_trust *trust)
-{
-	if (trust == NULL)
-		return;
-	gnutls_certificate_free_credentials(trust->cred);
-	free(trust);
 }
 
 /* For TLS that needs more than the system's trust store. */
@@ -98,22 +71,32 @@ static bool load_client_cert(struct tls *tls, struct err *err)
 		: gnutls_strerror(rc));
 }
 
-static bool load_credentials(struct tls *tls, const struct tls_trust *system,
+/* A session of its own kind needs credentials of its own. */
+static const struct tls_store *find_store(const struct tls_options *options,
+	const struct tls_trust *trust)
+{
+	if (options->client_cert != NULL)
+		return NULL;
+	return options->ca_file == NULL ? &trust->system
+		: tls_trust_find(trust, options->ca_file);
+}
+
+static bool load_credentials(struct tls *tls, const struct tls_trust *trust,
 	struct err *err)
 {
-	gnutls_certificate_credentials_t cred = system->cred;
+	const struct tls_store *store = find_store(tls->options, trust);
 	int rc;
 
-	tls->trusted = system->count;
-	if (tls->options->ca_file != NULL
-	    || tls->options->client_cert != NULL) {
-		if (!load_own(tls, err))
-			return false;
-		cred = tls->own;
+	if (store != NULL) {
+		tls->trusted = store->count;
+		tls->judge = store->digest;
+	} else if (!load_own(tls, err)) {
+		return false;
 	}
 	if (tls->options->client_cert != NULL && !load_client_cert(tls, err))
 		return false;
-	rc = gnutls_credentials_set(tls->session, GNUTLS_CRD_CERTIFICATE, cred);
+	rc = gnutls_credentials_set(tls->session, GNUTLS_CRD_CERTIFICATE,
+		store != NULL ? store->cred : tls->own);
 	return rc >= 0 || tls_error(err, rc, "TLS");
 }
 
@@ -126,21 +109,17 @@ static bool is_address(const char *name)
 }
 
 /* A server that does not know what TLS is answers in clear text, or has sent
- * its greeting already. False, with errno, while nothing is there to tell by:
- * what arrives after the look must not be taken unseen. */
-static bool looks_like_tls(struct tls *tls)
+ * its greeting already. */
+static bool speaks_tls(struct tls *tls)
 {
 	/* ContentType of an alert and of a handshake, RFC 8446 section 5.1. */
 	enum { ALERT = 21, HANDSHAKE = 22 };
-	ssize_t n = recv(tls->net->fd, tls->clear, sizeof(tls->clear),
-		MSG_PEEK | MSG_DONTWAIT);
 
-	if (n <= 0)
-		return n == 0;
-	if (tls->clear[0] == ALERT || tls->clear[0] == HANDSHAKE)
+	if (tls->ahead[0] == ALERT || tls->ahead[0] == HANDSHAKE)
 		return tls->spoken = true;
-	tls->clear_len = (size_t)n;
-	errno = EPROTO;
+	tls->clear_len = tls->ahead_end < sizeof(tls->clear) ? tls->ahead_end
+		: sizeof(tls->clear);
+	memcpy(tls->clear, tls->ahead, tls->clear_len);
 	return false;
 }
 
@@ -151,14 +130,16 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t len)
 	struct tls *tls = ptr;
 	ssize_t n;
 
-	if (!tls->spoken && !looks_like_tls(tls))
-		return -1;
 	if (tls->ahead_at == tls->ahead_end) {
 		n = recv(tls->net->fd, tls->ahead, sizeof(tls->ahead), 0);
 		if (n <= 0)
 			return n;
 		tls->ahead_at = 0;
 		tls->ahead_end = (size_t)n;
+	}
+	if (!tls->spoken && !speaks_tls(tls)) {
+		errno = EPROTO;
+		return -1;
 	}
 	if (len > tls->ahead_end - tls->ahead_at)
 		len = tls->ahead_end - tls->ahead_at;
@@ -167,42 +148,66 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t len)
 	return (ssize_t)len;
 }
 
-static bool set_priority(struct tls *tls, struct err *err)
+/* A key for each kind of curve is made in advance unless we say that one will
+ * do, and the server of a ticket has said which. */
+static bool knows_group(const struct tls *tls)
 {
-	const char *own = tls->options->priority, *where = NULL;
-	int rc = gnutls_priority_set_direct(tls->session,
-		own != NULL ? own : PRIORITY, &where);
-
-	return rc >= 0 || err_set(err, ERR_CONFIG,
-		"priority: GnuTLS does not understand \"%s\"", where);
+	return tls->options->priority == NULL
+		&& (tls->note.group == GNUTLS_GROUP_X25519
+			|| tls->note.group == GNUTLS_GROUP_SECP256R1);
 }
 
-static bool set_up(struct tls *tls, const struct tls_trust *system,
+static bool set_priority(struct tls *tls, const struct tls_trust *trust,
 	struct err *err)
+{
+	const char *own = tls->options->priority, *where = NULL;
+	int rc = own != NULL
+		? gnutls_priority_set_direct(tls->session, own, &where)
+		: gnutls_priority_set(tls->session,
+			tls->note.group == GNUTLS_GROUP_SECP256R1
+			? trust->p256 : trust->priority);
+
+	return rc >= 0 || err_set(err, ERR_CONFIG,
+		"priority: GnuTLS does not understand \"%s\"",
+		where != NULL ? where : "");
+}
+
+static bool set_names(struct tls *tls, struct err *err)
 {
 	const gnutls_datum_t alpn = { (unsigned char[]){ "pop3" }, 4 };
 	const char *name = tls->options->name;
-	int rc = gnutls_init(&tls->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK
-		| GNUTLS_NO_SIGNAL);
-
-	if (rc < 0)
-		return tls_error(err, rc, "TLS");
-	if (!set_priority(tls, err) || !load_credentials(tls, system, err))
-		return false;
 	/* Against servers of other protocols that share the name (ALPACA). A
 	 * server that knows no ALPN is good; one that chooses another
 	 * protocol is not, which GnuTLS ignores unless asked. */
-	rc = gnutls_alpn_set_protocols(tls->session, &alpn, 1,
+	int rc = gnutls_alpn_set_protocols(tls->session, &alpn, 1,
 		GNUTLS_ALPN_MANDATORY);
+
 	if (rc >= 0 && !is_address(name))
 		rc = gnutls_server_name_set(tls->session, GNUTLS_NAME_DNS,
 			name, strlen(name));
+	return rc >= 0 || tls_error(err, rc, "TLS");
+}
+
+static bool set_up(struct tls *tls, const struct tls_trust *trust,
+	struct err *err)
+{
+	size_t len = 0;
+	const void *ticket = tls_ticket_find(tls, &len);
+	int rc = gnutls_init(&tls->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK
+		| GNUTLS_NO_SIGNAL
+		| (knows_group(tls) ? GNUTLS_KEY_SHARE_TOP : 0));
+
 	if (rc < 0)
 		return tls_error(err, rc, "TLS");
+	if (!set_priority(tls, trust, err)
+	    || !load_credentials(tls, trust, err) || !set_names(tls, err))
+		return false;
 	gnutls_transport_set_ptr2(tls->session, tls,
 		(gnutls_transport_ptr_t)(intptr_t)tls->net->fd);
 	gnutls_transport_set_pull_function(tls->session, pull);
-	tls_ticket_use(tls);
+	/* One that cannot be used does not matter. */
+	if (ticket != NULL)
+		gnutls_session_set_data(tls->session, ticket, len);
 	return true;
 }
 
@@ -253,7 +258,7 @@ static bool handshake(struct tls *tls, clock_ms deadline, struct err *err)
 		gnutls_protocol_get_name(version));
 }
 
-struct tls *tls_start(const struct net *net, const struct tls_trust *system,
+struct tls *tls_start(const struct net *net, const struct tls_trust *trust,
 	const struct tls_options *options, clock_ms deadline, struct err *err)
 {
 	struct tls *tls = mem_new(sizeof(*tls));
@@ -261,8 +266,11 @@ struct tls *tls_start(const struct net *net, const struct tls_trust *system,
 
 	tls->net = net;
 	tls->options = options;
-	ok = set_up(tls, system, err) && handshake(tls, deadline, err)
-		&& tls_judge(tls, err);
+	ok = set_up(tls, trust, err) && handshake(tls, deadline, err);
+	tls->vouched = ok && tls_ticket_vouches(tls);
+	if (tls->vouched)
+		log_debug("the server was judged when it gave the ticket");
+	ok = ok && (tls->vouched || tls_judge(tls, err));
 	tls->options = NULL;
 	if (ok)
 		return tls;

@@ -13,7 +13,7 @@
 
 /*
  * TLS (1.2 or later) with GnuTLS, over one connection. The server's identity
- * is checked before a single byte of ours is sent, in a resumed session too;
+ * is known before a single byte of ours is sent, in a resumed session too;
  * nothing turns that off.
  */
 
@@ -37,17 +37,23 @@ struct tls_options {
 	size_t ticket_len;
 };
 
-/* The system's trust store, loaded once by the parent; every worker inherits
- * it. With `load` false it stays empty: every account brings its own trust.
- * Never NULL; an empty store shows when a certificate is checked. */
+/* The system's trust store and what else is the same for many sessions, loaded
+ * once by the parent; every worker inherits it. With `load` false the store
+ * stays empty: every account brings its own trust. Never NULL; an empty store
+ * shows when a certificate is checked. */
 struct tls_trust *tls_trust_new(bool load);
+/* Loads a file of trusted certificates too, if there is room; one that cannot
+ * be read, or is not what it was when it is needed, the session reads. */
+void tls_trust_file(struct tls_trust *trust, const char *ca_file);
 void tls_trust_free(struct tls_trust *trust);
 
-/* Handshake and check. ERR_PROTO when the server cannot be trusted: the text
+/* Handshake and check. A resumed session is not checked again if it was by the
+ * same certificates of authorities and the same GnuTLS, and none that was
+ * looked at has expired since. ERR_PROTO when the server cannot be trusted: the text
  * says what is wrong with the certificate and what would mend it; ERR_CONFIG
  * for an unusable option; ERR_RETRY when the network fails. A ticket that is
  * damaged, too old, or of another account or other settings is not used. */
-struct tls *tls_start(const struct net *net, const struct tls_trust *system,
+struct tls *tls_start(const struct net *net, const struct tls_trust *trust,
 	const struct tls_options *options, clock_ms deadline,
 	struct err *err) MUST_USE;
 

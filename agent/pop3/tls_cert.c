@@ -143,9 +143,51 @@ void tls_pin(const struct tls *tls, char *out, size_t cap)
 
 int64_t tls_expiry(const struct tls *tls)
 {
-	struct tls_cert cert;
+	gnutls_x509_crt_t cert;
+	time_t until;
 
-	return tls_cert(tls, 0, &cert) && cert.until > 0 ? cert.until : 0;
+	if (tls_resumed(tls))
+		return tls->note.expiry;
+	cert = get_cert(tls, 0);
+	if (cert == NULL)
+		return 0;
+	until = gnutls_x509_crt_get_expiration_time(cert);
+	gnutls_x509_crt_deinit(cert);
+	return until > 0 ? until : 0;
+}
+
+static void shorten(int64_t *until, gnutls_x509_crt_t cert)
+{
+	int64_t own = gnutls_x509_crt_get_expiration_time(cert);
+
+	if (own < *until)
+		*until = own;
+}
+
+/* The chain, and what vouches for each link of it. */
+int64_t tls_good_until(const struct tls *tls)
+{
+	gnutls_certificate_credentials_t trusted = NULL;
+	gnutls_x509_crt_t cert, issuer;
+	int64_t until = INT64_MAX;
+	void *cred = NULL;
+	unsigned int i;
+
+	/* What says that it has not been revoked ends by itself. */
+	if (gnutls_ocsp_status_request_is_checked(tls->session,
+		GNUTLS_OCSP_SR_IS_AVAIL)
+	    || gnutls_credentials_get(tls->session, GNUTLS_CRD_CERTIFICATE,
+		    &cred) < 0)
+		return 0;
+	trusted = cred;
+	for (i = 0; (cert = get_cert(tls, i)) != NULL; i++) {
+		shorten(&until, cert);
+		if (gnutls_certificate_get_issuer(trusted, cert, &issuer, 0)
+		    >= 0)
+			shorten(&until, issuer);
+		gnutls_x509_crt_deinit(cert);
+	}
+	return i != 0 ? until : 0;
 }
 
 bool tls_must_staple(const struct tls *tls)

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/digest.h"
 #include "agent/base/limits.h"
 #include "agent/pop3/tls_priv.h"
 
 /*
  * Session tickets. GnuTLS's session data hold the peer's certificates, so a
- * resumed session is judged as a full one is; the bond is there so that a
- * ticket of other settings is never even offered.
+ * resumed session can be judged as a full one is. The bond is there so that a
+ * ticket of other settings is never even offered, the note so that the same
+ * certificates are not judged by the same measure over and over.
  */
 
-#define MAGIC "PRT1"
+#define MAGIC "PRT2"
 
 struct header {
 	char magic[4];
-	struct digest check;		/* of bond, time and data */
-	int64_t full_at;
+	struct digest check;		/* of bond, note and data */
+	struct tls_note note;
 };
 
 struct digest tls_ticket_bond(const struct tls_options *options)
@@ -39,21 +41,21 @@ struct digest tls_ticket_bond(const struct tls_options *options)
 	return bond;
 }
 
-static struct digest checksum(const struct digest *bond, int64_t full_at,
-	const void *data, size_t len)
+static struct digest checksum(const struct digest *bond,
+	const struct tls_note *note, const void *data, size_t len)
 {
 	struct digester *d = digest_new();
 	struct digest sum;
 
 	digest_add(d, bond->text, sizeof(bond->text));
-	digest_add(d, &full_at, sizeof(full_at));
+	digest_add(d, note, sizeof(*note));
 	digest_add(d, data, len);
 	sum = digest_take(d);
 	digest_free(d);
 	return sum;
 }
 
-bool tls_ticket_seal(const struct digest *bond, int64_t full_at,
+bool tls_ticket_seal(const struct digest *bond, const struct tls_note *note,
 	const void *data, size_t len, void *out, size_t cap, size_t *len_r)
 {
 	struct header header;
@@ -62,8 +64,9 @@ bool tls_ticket_seal(const struct digest *bond, int64_t full_at,
 		return false;
 	memset(&header, 0, sizeof(header));
 	memcpy(header.magic, MAGIC, sizeof(header.magic));
-	header.full_at = full_at;
-	header.check = checksum(bond, full_at, data, len);
+	/* With its padding, which is summed up too. */
+	memcpy(&header.note, note, sizeof(*note));
+	header.check = checksum(bond, &header.note, data, len);
 	memcpy(out, &header, sizeof(header));
 	memcpy((char *)out + sizeof(header), data, len);
 	*len_r = sizeof(header) + len;
@@ -71,7 +74,7 @@ bool tls_ticket_seal(const struct digest *bond, int64_t full_at,
 }
 
 bool tls_ticket_open(const struct digest *bond, int64_t now,
-	const void *ticket, size_t ticket_len, int64_t *full_at_r,
+	const void *ticket, size_t ticket_len, struct tls_note *note_r,
 	const void **data_r, size_t *len_r)
 {
 	struct header header;
@@ -82,28 +85,34 @@ bool tls_ticket_open(const struct digest *bond, int64_t now,
 	memcpy(&header, ticket, sizeof(header));
 	*data_r = (const char *)ticket + sizeof(header);
 	*len_r = ticket_len - sizeof(header);
-	*full_at_r = header.full_at;
-	sum = checksum(bond, header.full_at, *data_r, *len_r);
+	memcpy(note_r, &header.note, sizeof(*note_r));
+	sum = checksum(bond, &header.note, *data_r, *len_r);
 	/* A time to come is that of a clock that was wrong. */
 	return memcmp(header.magic, MAGIC, sizeof(header.magic)) == 0
 		&& memcmp(&header.check, &sum, sizeof(sum)) == 0
-		&& header.full_at <= now
-		&& now - header.full_at < LIMIT_TICKET_S;
+		&& header.note.full_at <= now
+		&& now - header.note.full_at < LIMIT_TICKET_S;
 }
 
-void tls_ticket_use(struct tls *tls)
+const void *tls_ticket_find(struct tls *tls, size_t *len_r)
 {
 	const struct tls_options *options = tls->options;
 	const void *data;
-	size_t len;
 
 	tls->bond = tls_ticket_bond(options);
-	tls->full_at = clock_wall();
 	if (options->ticket != NULL && tls_ticket_open(&tls->bond,
-		tls->full_at, options->ticket, options->ticket_len,
-		&tls->full_at, &data, &len)
-	    && gnutls_session_set_data(tls->session, data, len) < 0)
-		tls->full_at = clock_wall();
+		clock_wall(), options->ticket, options->ticket_len,
+		&tls->note, &data, len_r))
+		return data;
+	memset(&tls->note, 0, sizeof(tls->note));
+	return NULL;
+}
+
+bool tls_ticket_vouches(const struct tls *tls)
+{
+	return tls_resumed(tls) && tls->judge.text[0] != '\0'
+		&& digest_equal(&tls->judge, &tls->note.judge)
+		&& clock_wall() < tls->note.good_until;
 }
 
 bool tls_resumed(const struct tls *tls)
@@ -121,16 +130,35 @@ static bool may_resume(const struct tls *tls)
 			tls->session) < GNUTLS_TLS1_3);
 }
 
+static void make_note(const struct tls *tls, struct tls_note *note_r)
+{
+	memset(note_r, 0, sizeof(*note_r));
+	if (tls_resumed(tls))
+		memcpy(note_r, &tls->note, sizeof(*note_r));
+	else
+		note_r->full_at = clock_wall();
+	note_r->group = (int32_t)gnutls_group_get(tls->session);
+	if (tls->vouched)
+		return;
+	note_r->expiry = tls_expiry(tls);
+	note_r->judge = tls->judge;
+	note_r->good_until = tls->judge.text[0] != '\0'
+		? tls_good_until(tls) : 0;
+}
+
 bool tls_ticket(struct tls *tls, void *buf, size_t cap, size_t *len_r)
 {
 	gnutls_datum_t data = { NULL, 0 };
+	struct tls_note note;
 	bool ok;
 
-	if (!may_resume(tls) || tls_must_staple(tls)
+	/* One that was used is not of a certificate that must staple. */
+	if (!may_resume(tls) || (!tls_resumed(tls) && tls_must_staple(tls))
 	    || gnutls_session_get_data2(tls->session, &data) < 0)
 		return false;
-	ok = tls_ticket_seal(&tls->bond, tls_resumed(tls) ? tls->full_at
-		: clock_wall(), data.data, data.size, buf, cap, len_r);
+	make_note(tls, &note);
+	ok = tls_ticket_seal(&tls->bond, &note, data.data, data.size, buf,
+		cap, len_r);
 	gnutls_memset(data.data, 0, data.size);
 	gnutls_free(data.data);
 	return ok;

@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """TLS sessions that go on where the last one ended, and are judged as it was."""
 
+import contextlib
+import os
 import re
 import shutil
+import time
 
-from harness import agent, authority, corpus, dovecot, popd, relay, tap
+from harness import agent, authority, corpus, dovecot, popd, procs, relay, tap
 from harness.scene import MESSAGES, fetching, world
 
 VERSIONS = ("1.2", "1.3")
@@ -92,6 +95,61 @@ def judged_again(_env):
             logins = [who for _when, who, text in server.events()
                       if text.startswith("login ")]
             tap.equal(len(logins), 1, "logins")
+
+
+# Those of the line that is logged, with -vv, when a ticket does for a judgement.
+VOUCHED = "was judged when it gave the ticket"
+
+
+def vouched(one):
+    """Fetch; does the ticket do?"""
+    done = one.expect(0, "-vv", "fetch")
+    return VOUCHED in done.err
+
+
+@contextlib.contextmanager
+def judged(signer, cert):
+    """A server with CERT that was judged once by the root of SIGNER, which nobody
+    has touched for a moment: (Agent, Popd)."""
+    with popd.Popd(MESSAGES, "--cert-key", cert.bundle()) as server:
+        one = agent.Agent()
+        path = one.path("trusted")
+        shutil.copy(signer.path, path)
+        keys = server.account({"maildir": one.path("Mail")}, ca_file=path, keep=True)
+        one.configure({"box": keys})
+        procs.wait_until(lambda: time.time() - os.stat(path).st_ctime > 4, 20, "4 seconds")
+        tap.check(not vouched(one), "nobody had judged it")
+        yield one, server
+
+
+@tap.case("a judgement holds as long as what it was judged by, and no certificate expires")
+def judgement(_env):
+    ca = authority.Authority()
+    with judged(ca, ca.issue()) as (one, server):
+        tap.check(vouched(one) and vouched(one), "it is judged each time", server.log())
+        os.utime(one.path("trusted"))
+        tap.check(not vouched(one), "the file might be another one")
+        tap.check(not vouched(one), "it was changed a moment ago, and may be again")
+        tap.equal(handshakes(server), ["full"] + ["resumed"] * 4, "handshakes")
+        shutil.copy(authority.Authority("nobody known").path, one.path("trusted"))
+        result = one.fetch()
+        tap.equal(result.status, 76, "exit status")
+        tap.check("nothing in" in result.err, "it was trusted", result)
+
+
+@tap.case("a certificate of the chain expires: the ticket does not hide it")
+def expires(_env):
+    end = time.time() + 14
+    soon = 14 / authority.DAY
+    lasting, short = authority.Authority(), authority.Authority(days=(-2, soon))
+    with judged(lasting, lasting.issue(days=(-2, soon))) as (one, _server), \
+            judged(short, short.issue()) as (other, _other_server):
+        tap.check(vouched(one) and vouched(other), "they are judged each time")
+        procs.wait_until(lambda: time.time() > end + 1, 20, "the end")
+        for who, words in ((one, "has expired"), (other, "expired")):
+            result = who.fetch()
+            tap.equal(result.status, 76, "exit status")
+            tap.check(words in result.err, "nobody noticed", result)
 
 
 if __name__ == "__main__":

@@ -61,19 +61,21 @@ static const struct {
 	  SET("a", "h", TRUST_BOTH, "/ca", pins, "NORMAL", "/c", "/l") },
 };
 
+static const struct tls_note note = { .full_at = NOW, .expiry = NOW + 2,
+	.good_until = NOW + 1, .judge = { "abcdefghijklmnop" }, .group = 6 };
 static char ticket[LIMIT_TICKET + 1];
 static size_t len;
 
 static bool opens(const struct tls_options *options, int64_t now, size_t n)
 {
 	const struct digest bond = tls_ticket_bond(options);
-	int64_t full_at = 0;
+	struct tls_note got;
 	const void *data;
 	size_t data_len;
 
-	return tls_ticket_open(&bond, now, ticket, n, &full_at, &data,
-		&data_len) && full_at == NOW && data_len == 7
-		&& memcmp(data, "session", 7) == 0;
+	return tls_ticket_open(&bond, now, ticket, n, &got, &data,
+		&data_len) && memcmp(&got, &note, sizeof(got)) == 0
+		&& data_len == 7 && memcmp(data, "session", 7) == 0;
 }
 
 static void ages(void)
@@ -116,11 +118,11 @@ int main(void)
 	const struct digest bond = tls_ticket_bond(&settings);
 	size_t i, n = 0;
 
-	tap_ok(!tls_ticket_seal(&bond, NOW, "session", 7, ticket, 8, &n)
+	tap_ok(!tls_ticket_seal(&bond, &note, "session", 7, ticket, 8, &n)
 		&& n == 0, "no room");
-	tap_ok(!tls_ticket_seal(&bond, NOW, "", 0, ticket, sizeof(ticket), &n),
+	tap_ok(!tls_ticket_seal(&bond, &note, "", 0, ticket, sizeof(ticket), &n),
 		"nothing to keep");
-	tap_ok(tls_ticket_seal(&bond, NOW, "session", 7, ticket,
+	tap_ok(tls_ticket_seal(&bond, &note, "session", 7, ticket,
 		sizeof(ticket), &len), "sealed");
 	ages();
 	damage();
