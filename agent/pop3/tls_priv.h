@@ -5,7 +5,6 @@
 #include <gnutls/gnutls.h>
 #include <sys/stat.h>
 
-#include "agent/base/limits.h"
 #include "agent/base/digest.h"
 #include "agent/base/limits.h"
 #include "agent/pop3/tls.h"
