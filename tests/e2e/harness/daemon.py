@@ -138,7 +138,16 @@ class Daemon:
         return children
 
     def descriptors(self):
-        """What it has open, in order."""
+        """What it has open, in order, once the callers that have their answer
+        are gone: then there is a socket to listen at, and one a worker."""
+        end = time.monotonic() + 10
+        while self._open().count("socket:[]") > 1 + len(self.workers()):
+            if time.monotonic() > end:
+                break
+            time.sleep(0.02)
+        return self._open()
+
+    def _open(self):
         folder = "/proc/%d/fd" % self.pid
         found = []
         for name in os.listdir(folder):
