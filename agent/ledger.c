@@ -93,7 +93,8 @@ bool ledger_sync(struct ledger *l, struct err *err)
 static struct ledger *new_ledger(int dir, const char *path,
 	const char *account)
 {
-	struct ledger *l = mem_new(sizeof(*l));
+	struct ledger *l = mem_head(sizeof(*l),
+		offsetof(struct ledger, buffer));
 
 	l->arena = arena_new();
 	l->dir = dir;

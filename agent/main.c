@@ -196,7 +196,6 @@ int main(int argc, char **argv)
 	const struct cmd *cmd;
 	int status = EX_USAGE;
 
-	mem_prepare();
 	spawn_prepare();
 	if (!parse(argc, argv, &o, &status))
 		return status;

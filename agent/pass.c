@@ -328,7 +328,8 @@ static bool judge(const struct pass *pass, struct err *err)
 
 void pass_run(const struct pass_env *env, struct chan_report *report_r)
 {
-	struct pass *pass = mem_new(sizeof(*pass));
+	struct pass *pass = mem_head(sizeof(*pass),
+		offsetof(struct pass, batch.slots));
 	struct err err = ERR_INIT;
 
 	memset(report_r, 0, sizeof(*report_r));

@@ -34,7 +34,6 @@ struct pass {
 	bool settled;
 	struct ledger *ledger;
 	struct dest_env dest_env;
-	struct batch batch;
 	struct headers *headers;
 	struct sink meter, *metered;	/* pass_fetch.c: counts, passes on */
 	struct client *client;
@@ -60,6 +59,7 @@ struct pass {
 	bool out_of_step;		/* hold the session again, in lockstep */
 	uint64_t odd_sizes;		/* messages of another size than listed */
 	uint64_t stat_size;		/* pass_glance.c: what STAT said, or 0 */
+	struct batch batch;
 };
 
 /* Tells the parent how far we are. */

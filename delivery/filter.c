@@ -21,11 +21,11 @@ struct filter_chain {
 	size_t depth;			/* mboxrd: '>' held back */
 	z_stream z;
 	bool has_gzip;
-	char out[BUFFER];		/* what goes to the file next */
 	size_t out_len;
 	int fd;
 	const char *what, *trail;
 	uint64_t size, stored;
+	char out[BUFFER];		/* what goes to the file next */
 };
 
 #define CHAIN(sink, member) \
@@ -229,7 +229,8 @@ static bool eol_finish(struct sink *sink, struct err *err)
 
 struct filter_chain *filter_new(const struct filter_options *options)
 {
-	struct filter_chain *c = mem_new(sizeof(*c));
+	struct filter_chain *c = mem_head(sizeof(*c),
+		offsetof(struct filter_chain, out));
 
 	c->eol = (struct sink){ eol_push, eol_finish };
 	c->mboxrd = (struct sink){ quote_push, quote_finish };

@@ -135,7 +135,8 @@ static bool headers_finish(struct sink *sink, struct err *err)
 
 struct headers *headers_new(void)
 {
-	struct headers *h = mem_new(sizeof(*h));
+	struct headers *h = mem_head(sizeof(*h),
+		offsetof(struct headers, line));
 
 	h->sink = (struct sink){ headers_push, headers_finish };
 	h->content = digest_new();

@@ -15,10 +15,6 @@
 
 /* Two pages; larger requests get a chunk of their own. */
 #define CHUNK 8192
-/* Larger ones are pages of their own, which come zeroed when they are touched:
- * more than a TLS record, which GnuTLS takes one of all the time, and less than
- * any of our structs with a buffer in it. */
-#define LARGE (28 * 1024)
 
 struct chunk {
 	struct chunk *next;
@@ -40,13 +36,6 @@ _Noreturn void mem_exhausted(void)
 	_exit(EX_TEMPFAIL);
 }
 
-void mem_prepare(void)
-{
-#ifdef __GLIBC__
-	mallopt(M_MMAP_THRESHOLD, LARGE);
-#endif
-}
-
 void *mem_new(size_t size)
 {
 	void *p = calloc(1, size);
@@ -54,6 +43,11 @@ void *mem_new(size_t size)
 	if (p == NULL)
 		mem_exhausted();
 	return p;
+}
+
+void *mem_head(size_t size, size_t head)
+{
+	return memset(mem_grow(NULL, size, 1), 0, head);
 }
 
 void *mem_grow(void *old, size_t count, size_t size)

@@ -32,10 +32,6 @@ char *arena_strdup(struct arena *a, const char *s);
 char *arena_printf(struct arena *a, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Once, at the start of main(): what is large is not filled with zeros, takes
- * no room until it is used, and goes back to the system when it is freed. */
-void mem_prepare(void);
-
 /* Says so and ends the process; for libraries that report it. */
 _Noreturn void mem_exhausted(void);
 
@@ -46,7 +42,10 @@ void mem_trim(void);
 /* For the few growing tables that live as long as the process: realloc that
  * never returns NULL. */
 void *mem_grow(void *old, size_t count, size_t size);
-/* Zeroed memory, for free(). What is large takes room only as it is used. */
+/* Zeroed memory, for free(). */
 void *mem_new(size_t size);
+/* The same, zeroed up to `head` only: a buffer behind that takes no pages, and
+ * no time, before it is used. */
+void *mem_head(size_t size, size_t head);
 
 #endif

@@ -261,7 +261,7 @@ static bool handshake(struct tls *tls, clock_ms deadline, struct err *err)
 struct tls *tls_start(const struct net *net, const struct tls_trust *trust,
 	const struct tls_options *options, clock_ms deadline, struct err *err)
 {
-	struct tls *tls = mem_new(sizeof(*tls));
+	struct tls *tls = mem_head(sizeof(*tls), offsetof(struct tls, ahead));
 	bool ok;
 
 	tls->net = net;

@@ -62,9 +62,9 @@ struct tls {
 	size_t clear_len;	/* ...or these */
 	char clear[200];
 	size_t ahead_at, ahead_end;	/* what is read ahead for GnuTLS */
-	char ahead[LIMIT_WIRE_BUFFER];
 	struct digest bond;	/* what its tickets are good for */
 	struct tls_note note;	/* of the ticket that was used */
+	char ahead[LIMIT_WIRE_BUFFER];
 };
 
 /* Is this the server that is meant? ERR_PROTO with what is wrong. */

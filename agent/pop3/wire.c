@@ -29,7 +29,8 @@ struct wire {
 
 struct wire *wire_new(const struct net *net, wire_trace *trace, void *arg)
 {
-	struct wire *wire = mem_new(sizeof(*wire));
+	struct wire *wire = mem_head(sizeof(*wire),
+		offsetof(struct wire, in));
 
 	wire->net = *net;
 	wire->trace = trace;
@@ -43,8 +44,8 @@ void wire_free(struct wire *wire)
 		return;
 	tls_free(wire->tls);
 	net_close(&wire->net);
-	/* Commands with secrets have passed through it. */
-	explicit_bzero(wire->out, sizeof(wire->out));
+	/* What was sent was wiped then. */
+	explicit_bzero(wire->out, wire->out_len);
 	free(wire);
 }
 
