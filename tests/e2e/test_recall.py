@@ -10,11 +10,10 @@ every poll is searched for the password. The server changes in between.
 import base64
 import contextlib
 import itertools
-import json
 
-from harness import agent, again, corpus, dovecot, memoryfile, popd, procs, relay, tap, tokens
+from harness import agent, again, dovecot, memoryfile, popd, procs, relay, secrets, tap
 from harness.again import DAY, FEW, SECRET, known
-from harness.daemon import PATIENCE, running
+from harness.daemon import PATIENCE, running, wait_polls
 from harness.scene import world
 
 LIBRARY = ("scram", "cram")
@@ -78,7 +77,7 @@ def real(_env):
     server.mechanisms = "plain login scram-sha-256 cram-md5"
     server.add("jane", FEW)
     server.start()
-    for way in set(ways()) & {"plain", "scram-sha-256", "login", "user"}:
+    for way in [way for way in ways() if way in ("plain", "login", "user", "scram-sha-256")]:
         one = agent.Agent()
         with procs.scratch_file(b"") as report:
             proxy, port = popd.wanproxy(server.port, 5, "--report", report)
@@ -97,8 +96,8 @@ def real(_env):
         # PLAIN these are five round trips.
         tap.equal(bursts[1:], [{"scram-sha-256": 8, "login": 7}.get(way, 5)] * 2, way)
         tap.equal(memoryfile.read(one, "box")["recall_mechanism"], way, "mechanism")
-        with contextlib.closing(open(one.path("err"))) as err:
-            tap.check(again.SECRET not in err.read(), "a secret is shown")
+        for form in secrets.forms(server.PASSWORD, "jane"):
+            tap.check(form.decode() not in result.err, "a secret is shown", result)
     server.stop()
 
 
@@ -114,7 +113,10 @@ UNFIT = (
     'on AUTH #2 append "+OK welcome\\r\\n"',
     'on GREETING #2 append "+OK welcome\\r\\n"',
     'on UIDL #2 reply "+OK\\r\\nrubbish\\r\\n.\\r\\n"',
-    'on UIDL #2 do-then-close',
+    "on UIDL #2 do-then-close",
+    "on AUTH #2 cut 2",
+    "on UIDL #2 cut 40",
+    "on LIST #2 cut -3",
     'on LIST #2 err "no"',
 )
 
@@ -337,12 +339,9 @@ def daemon(_env):
     for version in ("1.2", "1.3"):
         options = ("--priority", "NORMAL:-VERS-ALL:+VERS-TLS" + version)
         with known(*options, learn=0, interval="1h") as box, running(box.one) as parent:
-            def polls():
-                return json.loads(parent.ask("status", "--json")[1])["accounts"][0]
             for count in range(1, 11):
-                procs.wait_until(lambda: box.server.log().count("disconnect") >= 0 and sum(
-                    text.startswith("login ") for text in box.server.log()) >= count
-                    and parent.state("box") == "waiting", PATIENCE, "poll %d" % count)
+                wait_polls(box.server, count)
+                parent.wait_state("box", "waiting")
                 if count < 10:
                     parent.ask("poll", "box")
             tap.equal(sum(" resumed" in text for text in box.server.log()), 9,
