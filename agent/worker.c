@@ -15,6 +15,15 @@
 #include "agent/base/log.h"
 #include "agent/pass.h"
 
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define SANITIZED
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#define SANITIZED
+#endif
+
 /* More often than this nobody can read it. */
 #define PROGRESS_MS 100
 
@@ -97,7 +106,7 @@ static bool spawn(void *arg, const char *epoch, struct item *item,
 static void set_limits(void)
 {
 	/* The sanitizers reserve terabytes. */
-#ifndef __SANITIZE_ADDRESS__
+#ifndef SANITIZED
 	struct rlimit memory;
 
 	if (getrlimit(RLIMIT_AS, &memory) == 0
