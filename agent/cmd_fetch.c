@@ -113,7 +113,7 @@ static enum err_class fetch(const struct cmd_env *env, uint64_t seconds,
 {
 	struct fetch_options options = { env->config, list, count, {
 		(env->options & CMD_BASELINE) != 0,
-		(env->options & CMD_ACCEPT_NEW_STATE) != 0, false },
+		(env->options & CMD_ACCEPT_NEW_STATE) != 0, false, false },
 		env->trace, env->quiet };
 
 	if (count == 0)

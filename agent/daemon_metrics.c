@@ -24,7 +24,7 @@ size_t daemon_foreign(void *arg, int *list)
 
 struct metrics_job {
 	const struct config *config;
-	const int *foreign;
+	int *foreign;
 };
 
 /* In a process of its own: it reads a file for each account. */
@@ -32,10 +32,8 @@ static int write_metrics(void *arg)
 {
 	const struct metrics_job *job = arg;
 	struct err err = ERR_INIT;
-	const int *fd;
 
-	for (fd = job->foreign; *fd != -1; fd++)
-		close(*fd);
+	spawn_close(job->foreign);
 	/* A file system that hangs must not collect us. */
 	alarm(PATIENCE_S);
 	if (!status_write_metrics(job->config, job->config->metrics, &err))

@@ -74,9 +74,10 @@ enum err_class fetch_run(const struct fetch_options *options)
 		log_err(LOG_LEVEL_ERROR, &err);
 		return err.class;
 	}
+	progress_init(&fetch.progress, options->quiet, options->trace == NULL);
+	parent.pass.watched = fetch.progress.live;
 	parent.roster = all_at_once(options);
 	fetch.parent = parent_new(&parent);
-	progress_init(&fetch.progress, options->quiet, options->trace == NULL);
 	for (parent_start(fetch.parent); !parent_idle(fetch.parent);)
 		parent_turn(fetch.parent);
 	progress_end(&fetch.progress);

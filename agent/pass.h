@@ -18,6 +18,7 @@ struct pass_options {
 	/* Nobody is there to be asked, and an account that another process
 	 * works on is left to it, which is no error. */
 	bool unattended;
+	bool watched;			/* somebody is shown how far it is */
 };
 
 struct pass_env {

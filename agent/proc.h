@@ -35,7 +35,8 @@ void proc_init(struct proc *proc, const struct account *account);
 
 /* Starts a worker. `foreign` is for struct worker_start. */
 bool proc_start(struct proc *proc, const struct session_options *session,
-	const struct pass_options *options, const int *foreign, struct err *err) MUST_USE;
+	const struct pass_options *options, int *foreign, struct err *err)
+	MUST_USE;
 
 /* The channel is readable. */
 void proc_read_channel(struct proc *proc);

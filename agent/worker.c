@@ -13,6 +13,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/limits.h"
 #include "agent/base/log.h"
+#include "agent/base/spawn.h"
 #include "agent/pass.h"
 
 #ifdef __has_feature
@@ -26,13 +27,26 @@
 
 /* More often than this nobody can read it. */
 #define PROGRESS_MS 100
+/* So often the parent hears that we live. */
+#define ALIVE_MS 10000
 
 struct worker {
 	int chan;
+	bool watched;
 	bool stopped;			/* a STOP came while we waited for an MDA */
 	clock_ms next_progress;
 	uint32_t phase;
 };
+
+/* A packet wakes the parent. It has another patience while we connect; the rest
+ * is for people. */
+static bool matters(const struct worker *worker, const struct chan_progress *p)
+{
+	if (clock_left(worker->next_progress) == 0)
+		return true;
+	return p->phase != worker->phase && (worker->watched
+		|| p->phase == PHASE_CONNECT || worker->phase == PHASE_CONNECT);
+}
 
 static void progress(void *arg, const struct chan_progress *p)
 {
@@ -40,10 +54,11 @@ static void progress(void *arg, const struct chan_progress *p)
 	struct chan_packet packet;
 	struct err ignored = ERR_INIT;
 
-	if (p->phase == worker->phase && clock_left(worker->next_progress) > 0)
+	if (!matters(worker, p))
 		return;
 	worker->phase = p->phase;
-	worker->next_progress = clock_after(PROGRESS_MS);
+	worker->next_progress = clock_after(worker->watched ? PROGRESS_MS
+		: ALIVE_MS);
 	memset(&packet, 0, sizeof(packet));
 	packet.type = CHAN_PROGRESS;
 	packet.progress = *p;
@@ -146,16 +161,16 @@ static void leave_terminal(void)
 int worker_main(void *arg)
 {
 	const struct worker_start *start = arg;
-	struct worker worker = { start->chan, false, 0, PHASES };
+	struct worker worker = { .chan = start->chan,
+		.watched = start->options.watched, .phase = PHASE_RECOVER,
+		.next_progress = clock_after(ALIVE_MS) };
 	struct pass_env env = { start->session, start->options, &worker,
 		progress, may_go_on, spawn };
 	struct chan_packet packet;
 	struct err err = ERR_INIT;
-	const int *fd;
 
 	close(start->parent_chan);
-	for (fd = start->foreign; *fd != -1; fd++)
-		close(*fd);
+	spawn_close(start->foreign);
 	session_lend(&start->session, false);
 	own_signals();
 	set_limits();

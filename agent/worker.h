@@ -16,7 +16,7 @@ struct worker_start {
 	int parent_chan;		/* the other end, closed here: else the
 					 * parent's death would go unnoticed */
 	/* The parent's descriptors that must not live on here; -1 ends. */
-	const int *foreign;
+	int *foreign;
 };
 
 /* For spawn_worker(): `arg` is a struct worker_start. Returns the exit

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -18,21 +19,46 @@
 
 #include "agent/base/arena.h"
 #include "agent/base/clock.h"
+#include "agent/base/limits.h"
 
 extern char **environ;
 
 /* Descriptors beyond this one are not inherited from anything sane. */
 #define INHERITED_FDS 1024
 
-/* All from `first` on. */
-static void close_others(int first)
+/* Nor does anything of ours get one beyond this: a worker takes two. */
+#define OWN_FDS (4 * LIMIT_PARALLEL)
+
+/* From the first to the last. */
+static void close_run(int first, int last)
 {
 #ifdef HAVE_CLOSE_RANGE
-	if (close_range((unsigned int)first, ~0U, 0) == 0)
+	if (close_range((unsigned int)first, (unsigned int)last, 0) == 0)
 		return;
 #endif
-	for (; first < INHERITED_FDS; first++)
+	for (; first <= last && first < OWN_FDS; first++)
 		close(first);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	int one = *(const int *)a, other = *(const int *)b;
+
+	return (one > other) - (one < other);
+}
+
+void spawn_close(int *fds)
+{
+	size_t n, i, first = 0;
+
+	for (n = 0; fds[n] >= 0; n++)
+		;
+	qsort(fds, n, sizeof(*fds), by_number);
+	for (i = 0; i < n; i++)
+		if (i + 1 == n || fds[i + 1] != fds[i] + 1) {
+			close_run(fds[first], fds[i]);
+			first = i + 1;
+		}
 }
 
 static void mend_descriptors(void)
@@ -129,7 +155,7 @@ pid_t spawn_helper(void (*run)(void *arg, int out), void *arg, int *answer_r,
 		die_with_parent(SIGKILL);
 		if (fds[1] != out && dup2(fds[1], out) < 0)
 			_exit(EX_OSERR);
-		close_others(out + 1);
+		close_run(out + 1, INT_MAX);
 		run(arg, out);
 		_exit(0);
 	}

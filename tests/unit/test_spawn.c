@@ -246,6 +246,26 @@ static void test_words(void)
 		"words are cut to fit");
 }
 
+static void test_close(void)
+{
+	static const int all[] = { 100, 101, 102, 103, 104, 106, 110 };
+	static const char wanted[] = "xx.x.xx";
+	int fds[] = { 104, 102, 105, -1 }, none[] = { -1 };
+	char left[8] = "";
+	size_t i;
+
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		tap_ok(dup2(STDERR_FILENO, all[i]) == all[i], "%d is open",
+			all[i]);
+	spawn_close(none);
+	spawn_close(fds);
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		left[i] = fcntl(all[i], F_GETFD) >= 0 ? 'x' : '.';
+		close(all[i]);
+	}
+	tap_ok(strcmp(left, wanted) == 0, "neighbours stay open: %s", left);
+}
+
 int main(void)
 {
 	size_t i;
@@ -265,5 +285,6 @@ int main(void)
 	test_not_found();
 	test_arguments();
 	test_words();
+	test_close();
 	return tap_done();
 }
