@@ -54,6 +54,9 @@ struct ledger_entry *ledger_at(const struct ledger *ledger, size_t i);
 struct ledger_entry *ledger_find(const struct ledger *ledger, const char *uid,
 	size_t len, const struct ledger_entry *after);
 
+/* It will be looked for soon: lets memory begin to come nearer. */
+void ledger_find_soon(const struct ledger *ledger, const char *uid,
+	size_t len);
 /* A copy of this UID that lasts as long as the ledger, if it has one; or
  * NULL. *next says where to look first, 0 in the beginning: a server lists
  * messages in the order in which they came. */

@@ -8,7 +8,7 @@
 
 /* Multilinear hashing with a key of this process: no server can choose UIDs
  * that fall together. len is at most LIMIT_UID. */
-static size_t hash_uid(const struct ledger *l, const char *uid, size_t len)
+static uint32_t hash_uid(const struct ledger *l, const char *uid, size_t len)
 {
 	const uint64_t *key = l->key;
 	uint64_t h = *key++;
@@ -23,7 +23,7 @@ static size_t hash_uid(const struct ledger *l, const char *uid, size_t len)
 	if (len != 0)
 		memcpy(&word, uid, len);
 	h += *key * word;
-	return (size_t)(h >> 32);
+	return (uint32_t)(h >> 32);
 }
 
 /* SplitMix64: many numbers from one. */
@@ -40,9 +40,16 @@ static void make_key(struct ledger *l)
 	}
 }
 
-static uint32_t *bucket(const struct ledger *l, const char *uid, size_t len)
+static uint32_t *bucket(const struct ledger *l, uint32_t hash)
 {
-	return &l->buckets[hash_uid(l, uid, len) & (l->bucket_count - 1)];
+	return &l->buckets[hash & (l->bucket_count - 1)];
+}
+
+/* What is left of the hash stands in the entry: a look at the UID is likely to
+ * have to wait for memory. */
+static uint32_t mark_of(uint32_t hash)
+{
+	return hash >> 27;
 }
 
 /* Of a place as it stands in a bucket, or in `next`. */
@@ -54,8 +61,10 @@ static struct ledger_entry *at(const struct ledger *l, uint32_t place)
 static void link_entry(struct ledger *l, uint32_t place)
 {
 	struct ledger_entry *e = at(l, place);
-	uint32_t *head = bucket(l, e->uid, e->uid_len);
+	uint32_t hash = hash_uid(l, e->uid, e->uid_len);
+	uint32_t *head = bucket(l, hash);
 
+	e->mark = mark_of(hash);
 	e->next = *head;
 	*head = place;
 }
@@ -63,7 +72,8 @@ static void link_entry(struct ledger *l, uint32_t place)
 /* Returns its place. */
 static uint32_t unlink_entry(struct ledger *l, const struct ledger_entry *e)
 {
-	uint32_t *head = bucket(l, e->uid, e->uid_len), place = *head;
+	uint32_t *head = bucket(l, hash_uid(l, e->uid, e->uid_len));
+	uint32_t place = *head;
 	struct ledger_entry *before = at(l, place);
 
 	if (before == e) {
@@ -283,20 +293,39 @@ struct ledger_entry *ledger_find(const struct ledger *l, const char *uid,
 {
 	char room[LEDGER_UID_ROOM];
 	struct ledger_entry *e;
+	uint32_t hash;
 
+	if (after != NULL && after->next == 0)
+		return NULL;
 	ledger_short_uid(&uid, &len, room);
-	e = at(l, after != NULL ? after->next : *bucket(l, uid, len));
+	hash = hash_uid(l, uid, len);
+	e = at(l, after != NULL ? after->next : *bucket(l, hash));
 	for (; e != NULL; e = at(l, e->next))
-		if (has_uid(e, uid, len) && e->state != LEDGER_VOID)
+		if (e->mark == mark_of(hash) && has_uid(e, uid, len)
+		    && e->state != LEDGER_VOID)
 			return e;
 	return NULL;
 }
 
+void ledger_find_soon(const struct ledger *l, const char *uid, size_t len)
+{
+	uint32_t place = len > LIMIT_UID ? 0
+		: *bucket(l, hash_uid(l, uid, len));
+
+	if (place != 0)
+		__builtin_prefetch(at(l, place));
+}
+
 static uint32_t place_of(const struct ledger *l, const char *uid, size_t len)
 {
-	uint32_t place = len > LIMIT_UID ? 0 : *bucket(l, uid, len);
+	uint32_t hash, place;
 
-	while (place != 0 && !has_uid(at(l, place), uid, len))
+	if (len > LIMIT_UID)
+		return 0;
+	hash = hash_uid(l, uid, len);
+	place = *bucket(l, hash);
+	while (place != 0 && !(at(l, place)->mark == mark_of(hash)
+		&& has_uid(at(l, place), uid, len)))
 		place = at(l, place)->next;
 	return place;
 }

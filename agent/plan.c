@@ -7,6 +7,8 @@
 /* So many new messages with the sizes of missing ones are no accident, even
  * if others are known by their UIDs. */
 #define RENUMBERED_FROM 10
+/* The memory of a million entries is looked up so many messages ahead. */
+#define LOOK_AHEAD 8
 
 bool plan_due(const struct account *account, const struct ledger_entry *entry,
 	int64_t now)
@@ -337,6 +339,10 @@ void plan_make(struct plan *plan_r, const struct listing *listing,
 	/* Pages that are not touched take no memory. */
 	plan_r->messages = arena_array(arena, listing->count, sizeof(m));
 	for (i = 0; i < listing->count; i++) {
+		if (i + LOOK_AHEAD < listing->count)
+			ledger_find_soon(ledger,
+				listing->messages[i + LOOK_AHEAD].uid,
+				listing->messages[i + LOOK_AHEAD].uid_len);
 		m = (struct plan_message){ .listed = &listing->messages[i] };
 		decide(plan_r, &m, last);
 		if (m.action != PLAN_KEEP || m.entry == NULL) {
