@@ -59,7 +59,7 @@ struct pass {
 	bool out_of_step;		/* hold the session again, in lockstep */
 	uint64_t odd_sizes;		/* messages of another size than listed */
 	uint64_t stat_size;		/* pass_glance.c: what STAT said, or 0 */
-	struct batch batch;
+	struct batch batch;		/* last: its slots are not zeroed */
 };
 
 /* Tells the parent how far we are. */
