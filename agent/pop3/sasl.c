@@ -114,6 +114,7 @@ struct sasl *sasl_new(const struct sasl_login *login, struct err *err)
 
 	memset(sasl, 0, sizeof(*sasl));
 	sasl->login = *login;
+	sasl->last = GSASL_NEEDS_MORE;
 	sasl->gssapi = strcmp(login->mechanism, "GSSAPI") == 0;
 	rc = gsasl_init(&sasl->gsasl);
 	if (rc == GSASL_OK)

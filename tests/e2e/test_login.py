@@ -186,6 +186,10 @@ def challenges(_env):
     tap.each([(mech, name) for mech in ("scram-sha-256", "scram-sha-1", "cram-md5")
               for name in CHALLENGES],
              lambda c: broken(c[0], challenge(CHALLENGES[c[1]]), one_more))
+    for mech in ("scram-sha-256", "cram-md5"):
+        result, server = broken(mech, challenge(CHALLENGES["success"]))
+        tap.check("without proving" in result.err, "taken for a login", result)
+        tap.equal(sent(server)[2:], [], "sent behind a login without a proof")
 
 
 @tap.case("hostile first messages of SCRAM, with too many rounds of hashing (T-AUTH-17, 18)")
