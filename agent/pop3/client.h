@@ -59,17 +59,19 @@ bool client_login(struct client *client, const struct secret *secret,
 	struct err *err) MUST_USE;
 
 /* What leaves in one burst with the login, if all that is needed for that is
- * known from the last session; else with the command's own function. */
+ * known from the last session; else with CAPA behind the login, if the server
+ * takes commands in a row; else with the command's own function. */
 enum client_ahead {
 	AHEAD_NONE,
 	AHEAD_LISTING,			/* what client_listing() needs */
 	AHEAD_LOOK			/* what client_look() needs */
 };
-/* Before client_login(). `last` is for the look. */
+/* Before client_login(), of a client with a recall. `last` is for the look. */
 void client_ahead(struct client *client, enum client_ahead ahead,
 	uint64_t last);
-/* Does the session rest on what was remembered, without a word of the server
- * yet that it still holds? What fails then may fail for that. */
+/* Does the session rest on what was remembered, or on commands in a row being
+ * taken, without a word of the server yet that it holds? What fails then may
+ * fail for that. */
 bool client_on_trust(const struct client *client);
 /* Puts what this session learned into `recall`, at its end. */
 void client_learn(struct client *client, struct recall *recall);

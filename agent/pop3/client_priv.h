@@ -7,8 +7,9 @@
 #include "agent/pop3/dot.h"
 
 /*
- * What the files of the client share: client.c (session and single commands),
- * window.c (many commands), listing.c, auth.c.
+ * What the files of the client share: client_open.c (up to the login),
+ * client.c (single commands), window.c (many commands), listing.c, look.c,
+ * auth.c.
  */
 
 struct client {
@@ -49,10 +50,18 @@ bool client_reply(struct client *client, const char *what,
 bool client_exchange(struct client *client, const char *line,
 	struct reply *reply_r, struct err *err) MUST_USE;
 
+/* The same; an answer of -ERR is an error of this class. */
+bool client_must(struct client *client, const char *line, uint64_t seconds,
+	enum err_class class, struct reply *reply_r, struct err *err) MUST_USE;
+const struct account_timeouts *client_timeouts(const struct client *client);
+
 /* Puts the commands that leave with the login. */
 bool client_put_ahead(struct client *client, struct err *err) MUST_USE;
 /* How many of these have left already; none from now on. */
 size_t client_take_ahead(struct client *client, enum client_ahead what);
+/* The first of them was answered: who was asked for all the rest takes commands
+ * in a row, and nothing else was taken on trust. */
+void client_ahead_answered(struct client *client);
 
 /* auth.c: the login. */
 bool auth_run(struct client *client, const struct secret *secret,

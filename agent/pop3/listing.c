@@ -193,6 +193,7 @@ static bool recv_one(void *arg, size_t i, const struct reply *reply,
 	struct lister *l = arg;
 	bool uidl = strcmp(l->verbs[i], "UIDL") == 0;
 
+	client_ahead_answered(l->client);
 	client_patience(l->client, LISTING_PATIENCE
 		* l->client->options.account->timeouts.command);
 	if (reply->kind != REPLY_OK && uidl) {

@@ -50,6 +50,7 @@ static bool recv_one(void *arg, size_t i, const struct reply *reply,
 {
 	struct looker *l = arg;
 
+	client_ahead_answered(l->client);
 	if (i == 1)
 		return take_uid(reply, l->last, l->look, err);
 	if (reply->kind == REPLY_OK && reply_list(reply->text, reply->len,

@@ -54,11 +54,15 @@ static bool is_recent(int64_t when, int64_t now)
 	return when <= now && now - when < LIMIT_RECALL_S;
 }
 
+bool recall_allowed(const struct account *account)
+{
+	return account->tls != TLS_NONE || account->socket != NULL;
+}
+
 bool recall_holds(const struct recall *recall, const struct account *account,
 	int64_t now)
 {
-	return (account->tls != TLS_NONE || account->socket != NULL)
-		&& is_recent(recall->learned, now)
+	return recall_allowed(account) && is_recent(recall->learned, now)
 		&& !recall_doubted(recall, now)
 		&& useful(recall->before) && useful(recall->after)
 		&& recall->mechanism[0] != '\0'
@@ -79,12 +83,14 @@ bool recall_doubted(const struct recall *recall, int64_t now)
 void recall_renew(struct recall *recall, const struct recall *news,
 	int64_t now)
 {
-	bool same = recall_doubted(recall, now)
-		&& strcmp(recall->key, news->key) == 0
+	bool same = strcmp(recall->key, news->key) == 0
 		&& strcmp(recall->before, news->before) == 0
 		&& strcmp(recall->after, news->after) == 0
 		&& strcmp(recall->mechanism, news->mechanism) == 0;
-	int64_t doubted = same ? recall->doubted : 0;
+	/* Where nothing was known, the first words of the server led to it. */
+	bool stays = recall_doubted(recall, now)
+		&& (same || recall->learned == 0);
+	int64_t doubted = stays ? recall->doubted : 0;
 
 	*recall = *news;
 	recall->doubted = doubted;

@@ -35,9 +35,10 @@ struct digest recall_key(const struct account *account);
 /* Is it of this account as it is configured now? Only then may the ticket be
  * used, which has more marks of its own (tls.h). */
 bool recall_fits(const struct recall *recall, const struct account *account);
-/* Does it, is it whole, neither too old nor in doubt, and can nobody have
- * shown another server to us? In the clear somebody may, to get a password
- * that the real one would not have been sent. */
+/* Can nobody show another server to us? In the clear somebody may, to get a
+ * password that the real one would not have been sent. */
+bool recall_allowed(const struct account *account);
+/* Does it fit, is that so, is it whole, neither too old nor in doubt? */
 bool recall_holds(const struct recall *recall, const struct account *account,
 	int64_t now);
 

@@ -78,7 +78,7 @@ MALFORMED = (
     'on CAPA #1 endless',
     'on UIDL #1 reply "+OK\\r\\n1 a\\r\\nbanana\\r\\n.\\r\\n"',
     'on UIDL #1 reply "+OK\\r\\n99999999999999999999 a\\r\\n.\\r\\n"',
-    'on UIDL #1 endless-line',
+    'on LIST #1 endless-line',
     'on RETR #2 reply "HELLO\\r\\n"',
     'on RETR #2 garbage 2000 7',
     'on UIDL #1 append "+OK stray\\r\\n"',

@@ -93,8 +93,11 @@ def real(_env):
             proxy.wait()
             proxy.stdout.close()
         # Connecting is one more, and the end of TLS one that nobody waits for: with
-        # PLAIN these are five round trips.
-        tap.equal(bursts[1:], [{"scram-sha-256": 8, "login": 7}.get(way, 5)] * 2, way)
+        # PLAIN these are five round trips. The first time CAPA comes before and behind
+        # the login, PLAIN waits to be invited, and RETR follows.
+        first = {"scram-sha-256": 11, "login": 10}.get(way, 9)
+        later = {"scram-sha-256": 8, "login": 7}.get(way, 5)
+        tap.equal(bursts, [first, later, later], way)
         tap.equal(memoryfile.read(one, "box")["recall_mechanism"], way, "mechanism")
         for form in secrets.forms(server.PASSWORD, "jane"):
             tap.check(form.decode() not in result.err, "a secret is shown", result)
@@ -134,6 +137,46 @@ def unfit(_env):
             tap.equal((poll.asked(), poll.burst(), poll.logins), (False, True, 1), "a day later")
             box.here(FEW)
     tap.each(UNFIT, play)
+
+
+# The same of a server that is met for the first time. Its CAPA #1 comes before
+# the login.
+NEW_AND_UNFIT = (
+    "on CAPA #2 drop-input",
+    "on CAPA #2 do-then-close",
+    "on CAPA #2 stall",
+    "on CAPA #2 cut 40",
+    "on UIDL #1 stall",
+    "on UIDL #1 endless-line",
+    "on UIDL #1 do-then-close",
+)
+
+
+@tap.case("a server met for the first time gets CAPA and listing in one burst, if it pipelines")
+def first_contact(_env):
+    def play(what):
+        options, bursts = what
+        with known(*options, learn=0) as box:
+            tap.equal(box.poll().bursts[3:3 + len(bursts)], bursts, "behind the login")
+            box.here(FEW)
+    tap.each([((), [["CAPA", "UIDL", "LIST"]]),
+              (("--without", "pipelining", "--strict-lockstep"), [["CAPA"], ["UIDL"], ["LIST"]])],
+             play)
+
+
+@tap.case("one that cannot take even that gets it in lock-step, and no burst for a day")
+def new_and_unfit(_env):
+    def play(rule):
+        with known(rules=[rule], learn=0) as box:
+            poll = box.poll()
+            tap.equal((poll.connections, poll.logins), (2, 2), "connections, logins")
+            poll = box.poll()
+            tap.check(["CAPA", "UIDL", "LIST"] not in poll.bursts, "a burst again", poll)
+            tap.equal((poll.connections, poll.logins), (1, 1), "connections, logins, next poll")
+            box.ago("recall_doubted", DAY)
+            tap.equal(box.polls(2).burst(), True, "a burst a day later")
+            box.here(FEW)
+    tap.each(NEW_AND_UNFIT, play)
 
 
 @tap.case("a server that has learnt or forgotten something is remembered as it is now")

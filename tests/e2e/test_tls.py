@@ -336,8 +336,9 @@ def mistaken(_env):
 
 @tap.case("T-TLS-28: an end without a TLS close: an error in a reply, none after QUIT")
 def cut_off(_env):
-    for rule in ("on RETR #2 cut 90", "on RETR #2 cut -2", "on UIDL #1 cut 9"):
-        with watched(rule, tls="implicit") as (one, server, _way):
+    for rules in (("on RETR #2 cut 90",), ("on RETR #2 cut -2",),
+                  ("on UIDL #1 cut 9", "on UIDL #2 cut 9")):
+        with watched(*rules, tls="implicit") as (one, server, _way):
             told(one.fetch(), 75, "without a TLS close")
             nothing_lost(one, server)
             all_there(one, server)

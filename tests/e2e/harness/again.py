@@ -35,7 +35,7 @@ class Poll:
     def burst(self):
         """Whether the listing or the look left together with the login."""
         return any(words[-2:] in (["UIDL", "LIST"], ["STAT", "UIDL"]) and len(words) > 2
-                   for words in self.bursts)
+                   and words[0] != "CAPA" for words in self.bursts)
 
     def looked(self):
         """Whether a look was enough."""
