@@ -21,11 +21,12 @@ struct filter_chain {
 	size_t depth;			/* mboxrd: '>' held back */
 	z_stream z;
 	bool has_gzip;
-	size_t out_len;
+	size_t in_len, out_len;
 	int fd;
 	const char *what, *trail;
 	uint64_t size, stored;
 	char out[BUFFER];		/* what goes to the file next */
+	char in[BUFFER];		/* gzip: what is deflated next */
 };
 
 #define CHAIN(sink, member) \
@@ -64,7 +65,8 @@ static bool file_finish(struct sink *sink, struct err *err)
 	return file_flush(CHAIN(sink, file), err);
 }
 
-/* gzip: deflates straight into the file's buffer. */
+/* gzip: collects lines, as each call of zlib costs more than a line, and
+ * deflates straight into the file's buffer. */
 
 static bool deflate_some(struct filter_chain *c, int mode, struct err *err)
 {
@@ -83,23 +85,40 @@ static bool deflate_some(struct filter_chain *c, int mode, struct err *err)
 	return true;
 }
 
+static bool deflate_in(struct filter_chain *c, int mode, struct err *err)
+{
+	c->z.next_in = (Bytef *)c->in;
+	c->z.avail_in = (uInt)c->in_len;
+	c->in_len = 0;
+	return deflate_some(c, mode, err);
+}
+
 static bool gzip_push(struct sink *sink, const char *data, size_t len,
 	struct err *err)
 {
 	struct filter_chain *c = CHAIN(sink, gzip);
+	size_t n;
 
-	/* zlib reads next_in without changing it, but says so only when
-	 * built with ZLIB_CONST. */
-	c->z.next_in = (z_const Bytef *)(uintptr_t)data;
-	c->z.avail_in = (uInt)len;
-	return deflate_some(c, Z_NO_FLUSH, err);
+	while (len != 0) {
+		if (c->in_len == sizeof(c->in)
+		    && !deflate_in(c, Z_NO_FLUSH, err))
+			return false;
+		n = sizeof(c->in) - c->in_len;
+		if (n > len)
+			n = len;
+		memcpy(c->in + c->in_len, data, n);
+		c->in_len += n;
+		data += n;
+		len -= n;
+	}
+	return true;
 }
 
 static bool gzip_finish(struct sink *sink, struct err *err)
 {
 	struct filter_chain *c = CHAIN(sink, gzip);
 
-	return deflate_some(c, Z_FINISH, err) && file_flush(c, err);
+	return deflate_in(c, Z_FINISH, err) && file_flush(c, err);
 }
 
 /* mboxrd: holds back '>'s and the start of "From " until it is decided. */
@@ -262,7 +281,7 @@ struct sink *filter_start(struct filter_chain *c, int fd, const char *what,
 	c->held_cr = false;
 	c->from = FROM_START;
 	c->depth = 0;
-	c->out_len = 0;
+	c->in_len = c->out_len = 0;
 	c->size = c->stored = 0;
 	c->fd = fd;
 	c->what = what;
