@@ -78,6 +78,7 @@ void stage_init(struct stage *stage, int dir, const char *path,
 	stage->place = fstat(dir, &st) == 0 ? (uint64_t)st.st_ino : 0;
 	snprintf(stage->tag, sizeof(stage->tag), "%s", tag);
 	host_name(stage->host, sizeof(stage->host));
+	stage->pid = (long)getpid();
 #ifdef __linux__
 	stage->slow_syncfs = !syncfs_trusted(dir);
 #else
@@ -94,7 +95,7 @@ bool stage_create(struct stage *stage, struct item *item, struct err *err)
 	clock_wall_us(&seconds, &micros);
 	snprintf(item->name, sizeof(item->name),
 		"%" PRId64 ".M%ldP%ldQ%uR%016" PRIx64 "T%s.%.30s", seconds,
-		micros, (long)getpid(), ++counter, digest_random(),
+		micros, stage->pid, ++counter, digest_random(),
 		stage->tag, stage->host);
 	item->state = ITEM_STAGED;
 	item->hint[0] = '\0';

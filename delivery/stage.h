@@ -43,6 +43,7 @@ struct stage {
 	uint64_t place;		/* inode of `dir`, or 0 */
 	char tag[24];		/* in every name: which account staged it */
 	char host[64];
+	long pid;
 	bool slow_syncfs;	/* it flushes other programs' data: too slow */
 };
 

@@ -14,6 +14,9 @@
 #include "agent/base/log.h"
 #include "agent/pop3/tls_priv.h"
 
+/* RFC 8446 section 5.1: the most a record carries. */
+#define RECORD 16384
+
 static bool tls_error(struct err *err, int rc, const char *what)
 {
 	enum err_class class = ERR_RETRY;
@@ -278,13 +281,44 @@ struct tls *tls_start(const struct net *net, const struct tls_trust *trust,
 	return NULL;
 }
 
+/* Is the next record here as a whole? RFC 8446 section 5.1: five bytes, of
+ * which the last two are the length of the rest. */
+static bool record_waits(const struct tls *tls)
+{
+	const unsigned char *head =
+		(const unsigned char *)tls->ahead + tls->ahead_at;
+	size_t len = tls->ahead_end - tls->ahead_at;
+
+	return len >= 5 && len >= 5 + ((size_t)head[3] << 8 | head[4]);
+}
+
+/* Takes as many records as are here. What ends the connection behind the first
+ * of them is kept for the next call: GnuTLS would not say it again. */
+static ssize_t receive(struct tls *tls, char *buf, size_t cap)
+{
+	ssize_t n = tls->failed;
+	size_t got = 0;
+
+	if (n != 0)
+		return n;
+	do {
+		n = gnutls_record_recv(tls->session, buf + got, cap - got);
+		if (n <= 0)
+			break;
+		got += (size_t)n;
+	} while (cap - got >= RECORD && record_waits(tls));
+	if (n < 0 && gnutls_error_is_fatal((int)n))
+		tls->failed = (int)n;
+	return got != 0 ? (ssize_t)got : n;
+}
+
 bool tls_read(struct tls *tls, char *buf, size_t cap, size_t *len_r,
 	clock_ms deadline, struct err *err)
 {
 	ssize_t n;
 
 	for (;;) {
-		n = gnutls_record_recv(tls->session, buf, cap);
+		n = receive(tls, buf, cap);
 		if (n >= 0) {
 			*len_r = (size_t)n;
 			return true;

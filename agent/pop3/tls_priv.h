@@ -61,6 +61,7 @@ struct tls {
 	bool spoken;		/* the server's first bytes were TLS... */
 	size_t clear_len;	/* ...or these */
 	char clear[200];
+	int failed;		/* what ended it, if that is not told yet */
 	size_t ahead_at, ahead_end;	/* what is read ahead for GnuTLS */
 	struct digest bond;	/* what its tickets are good for */
 	struct tls_note note;	/* of the ticket that was used */
