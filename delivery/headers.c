@@ -87,28 +87,60 @@ static void begin_line(struct headers *h, char first)
 	h->len = 0;
 }
 
+/* CR is a part of CRLF, or blank: left out. */
+static void add(struct headers *h, const char *data, size_t len)
+{
+	size_t room;
+
+	if (len == 0)
+		return;
+	if (h->line_start)
+		begin_line(h, data[0]);
+	room = sizeof(h->line) - h->len;
+	if (len > room)
+		len = room;
+	memcpy(h->line + h->len, data, len);
+	h->len += len;
+}
+
+/* What comes before an LF. */
+static void add_line(struct headers *h, const char *data, size_t len)
+{
+	const char *cr;
+
+	while ((cr = memchr(data, '\r', len)) != NULL) {
+		add(h, data, (size_t)(cr - data));
+		len -= (size_t)(cr - data) + 1;
+		data = cr + 1;
+	}
+	add(h, data, len);
+}
+
+static void scan_lines(struct headers *h, const char *data, size_t len)
+{
+	const char *lf;
+
+	while (h->in_header
+	       && (lf = memchr(data, '\n', len)) != NULL) {
+		add_line(h, data, (size_t)(lf - data));
+		if (h->line_start)
+			end_header(h);
+		h->line_start = true;
+		len -= (size_t)(lf - data) + 1;
+		data = lf + 1;
+	}
+	if (h->in_header)
+		add_line(h, data, len);
+}
+
 static void scan(struct headers *h, const char *data, size_t len)
 {
-	size_t i;
+	size_t room = LIMIT_HEADER - h->total;
 
-	for (i = 0; i < len && h->in_header; i++) {
-		if (++h->total > LIMIT_HEADER) {
-			end_header(h);
-			return;
-		}
-		if (data[i] == '\r')
-			continue;	/* of CRLF; elsewhere it is blank */
-		if (data[i] == '\n') {
-			if (h->line_start)
-				end_header(h);
-			h->line_start = true;
-			continue;
-		}
-		if (h->line_start)
-			begin_line(h, data[i]);
-		if (h->len < sizeof(h->line))
-			h->line[h->len++] = data[i];
-	}
+	h->total += len < room ? len : room;
+	scan_lines(h, data, len < room ? len : room);
+	if (h->in_header && len > room)
+		end_header(h);
 }
 
 static bool headers_push(struct sink *sink, const char *data, size_t len,

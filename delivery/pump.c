@@ -3,12 +3,13 @@
 
 #include <inttypes.h>
 
+#include "agent/base/arena.h"
 #include "agent/base/limits.h"
 
 enum pump_result pump(struct source *src, struct sink *sink, uint64_t limit,
 	uint64_t *bytes_r, struct err *err)
 {
-	char buf[LIMIT_PUMP_BUFFER];
+	char buf[LIMIT_PUMP_BUFFER] UNFILLED;
 	size_t len;
 
 	*bytes_r = 0;

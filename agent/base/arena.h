@@ -44,6 +44,17 @@ void mem_trim(void);
 void *mem_grow(void *old, size_t count, size_t size);
 /* Zeroed memory, for free(). */
 void *mem_new(size_t size);
+/* A local buffer that is filled before it is read: hardening flags would have
+ * it zeroed at each call. */
+#if defined(__has_attribute)
+#if __has_attribute(uninitialized)
+#define UNFILLED __attribute__((uninitialized))
+#endif
+#endif
+#ifndef UNFILLED
+#define UNFILLED
+#endif
+
 /* The same, zeroed up to `head` only: a buffer behind that takes no pages, and
  * no time, before it is used. */
 void *mem_head(size_t size, size_t head);

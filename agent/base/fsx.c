@@ -124,7 +124,7 @@ bool fsx_pread(int fd, void *data, size_t len, uint64_t at, size_t *got_r,
 bool fsx_copy(int from, uint64_t at, uint64_t len, int to, const char *what,
 	struct err *err)
 {
-	char buf[LIMIT_PUMP_BUFFER];
+	char buf[LIMIT_PUMP_BUFFER] UNFILLED;
 	uint64_t end = at + len;
 	size_t want, got;
 

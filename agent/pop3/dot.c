@@ -3,16 +3,23 @@
 
 #include <string.h>
 
-/* Copies text up to and including the next CR; returns its length. */
+/* Copies text: all lines up to and including the first CR that needs a closer
+ * look, as no CRLF and something else than a dot are there behind it. Returns
+ * its length. */
 static size_t copy_text(struct dot *dot, const char *in, size_t len, char *out,
 	size_t cap)
 {
-	size_t n = len < cap ? len : cap;
-	const char *cr = memchr(in, '\r', n);
+	size_t n = len < cap ? len : cap, at = 0;
+	const char *cr;
 
-	if (cr != NULL) {
-		n = (size_t)(cr - in) + 1;
-		dot->state = DOT_CR;
+	while ((cr = memchr(in + at, '\r', n - at)) != NULL) {
+		at = (size_t)(cr - in) + 1;
+		if (n - at < 2 || cr[1] != '\n' || cr[2] == '.') {
+			n = at;
+			dot->state = DOT_CR;
+			break;
+		}
+		at++;
 	}
 	memmove(out, in, n);
 	return n;
