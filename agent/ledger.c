@@ -173,6 +173,7 @@ static void take_place(struct record *r, const struct ledger_what *what)
 	r->size = what->size;
 	r->stored = what->stored;
 	r->place = what->place;
+	r->at = what->at;
 }
 
 bool ledger_redirect(struct ledger *l, struct ledger_entry *entry,

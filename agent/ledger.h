@@ -72,8 +72,8 @@ bool ledger_has_moved(const struct ledger *ledger);
  * further one fails too, and the pass must end. */
 bool ledger_intent(struct ledger *ledger, const struct ledger_what *what,
 	struct ledger_entry **entry_r, struct err *err) MUST_USE;
-/* An open intent goes to another destination: name, dest, size, stored and
- * place of `what` take the place of its own, in one record. */
+/* An open intent goes to another destination: name, dest, size, stored,
+ * place and at of `what` take the place of its own, in one record. */
 bool ledger_redirect(struct ledger *ledger, struct ledger_entry *entry,
 	const struct ledger_what *what, struct err *err) MUST_USE;
 /* The id the next intent gets. */

@@ -32,7 +32,7 @@ static bool put_open(struct ledger *l, const struct ledger_entry *e,
 	const struct record intent = { .type = RECORD_INTENT, .id = e->id,
 		.time = e->time, .uid = e->uid, .uid_len = e->uid_len,
 		.listed = e->listed, .size = p->size, .stored = p->stored,
-		.place = p->place, .identity = ledger_identity(e),
+		.place = p->place, .at = p->at, .identity = ledger_identity(e),
 		.name = p->name, .dest = p->dest };
 	const struct record hint = { .type = RECORD_HINT, .id = e->id,
 		.text = p->hint };

@@ -172,6 +172,7 @@ void entry_place(struct ledger *l, struct ledger_entry *e,
 	b->pending.size = r->size;
 	b->pending.stored = r->stored;
 	b->pending.place = r->place;
+	b->pending.at = r->at;
 }
 
 void entry_hint(struct ledger_entry *e, const char *text)

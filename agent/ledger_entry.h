@@ -53,7 +53,7 @@ struct ledger_pending {
 	const char *dest;		/* dest_describe(); as long as the
 					 * ledger */
 	const char *hint;		/* the destination's last note, or "" */
-	uint64_t size, stored, place;	/* struct item */
+	uint64_t size, stored, place, at;	/* struct item */
 	/* LEDGER_INTENT that was refused, LEDGER_FAILED: */
 	unsigned int tries;		/* so often */
 	int64_t next_try;		/* wall time */
@@ -67,7 +67,7 @@ struct ledger_what {
 	uint64_t listed;
 	struct identity identity;
 	const char *name, *dest;	/* as above */
-	uint64_t size, stored, place;
+	uint64_t size, stored, place, at;
 };
 
 /* Empty texts and zeros if there is no more about it. */

@@ -28,6 +28,7 @@ static const struct field {
 	{ 'z', FIELD_NUMBER, offsetof(struct record, size) },
 	{ 's', FIELD_NUMBER, offsetof(struct record, stored) },
 	{ 'p', FIELD_NUMBER, offsetof(struct record, place) },
+	{ 'o', FIELD_NUMBER, offsetof(struct record, at) },
 	{ 'c', FIELD_DIGEST, offsetof(struct record, identity.content) },
 	{ 'h', FIELD_HEADER, offsetof(struct record, identity) },
 	{ 'n', FIELD_TEXT, offsetof(struct record, name) },
@@ -40,12 +41,16 @@ static const struct field {
 	{ 'b', FIELD_NUMBER, offsetof(struct record, before) },
 };
 
+/* Stands last where it stands, and only if it is not 0: most files hold one
+ * message. */
+#define OPTIONAL 'o'
+
 /* The fields of each type, in the order of the line. */
 static const struct {
 	const char *name, *letters;
 } types[] = {
 	[RECORD_LEDGER] = { "ledger", "vtnxi" },
-	[RECORD_INTENT] = { "intent", "itulzspchnd" },
+	[RECORD_INTENT] = { "intent", "itulzspchndo" },
 	[RECORD_HINT] = { "hint", "ix" },
 	[RECORD_DELIVERED] = { "delivered", "it" },
 	[RECORD_DEFERRED] = { "deferred", "itkax" },
@@ -173,6 +178,8 @@ size_t record_encode(const struct record *record, uint32_t *crc, char *out,
 	n = CRC_LEN + (size_t)snprintf(out + CRC_LEN, cap - CRC_LEN, "%s",
 		types[record->type].name);
 	for (; *letter != '\0' && n + 1 < cap; letter++) {
+		if (*letter == OPTIONAL && record->at == 0)
+			break;
 		out[n++] = ' ';
 		n += put_field(record, field_of(*letter), out + n, cap - n);
 	}
@@ -293,6 +300,8 @@ bool record_decode(struct record *record_r, uint32_t *crc, const char *line,
 	if (!find_type(word, n, &record_r->type))
 		return false;
 	for (letter = types[record_r->type].letters; *letter != '\0'; letter++) {
+		if (*letter == OPTIONAL && p == end)
+			break;
 		n = next_word(&p, end, &word);
 		if (!get_field(record_r, field_of(*letter), word, n, arena))
 			return false;

@@ -38,7 +38,7 @@ struct record {
 	int64_t time;
 	const char *uid;
 	size_t uid_len;
-	uint64_t listed, size, stored, place;
+	uint64_t listed, size, stored, place, at;
 	struct identity identity;
 	const char *name, *dest, *text;
 	uint64_t tries;

@@ -32,6 +32,7 @@ static const struct seed seeds[] = {
 	S("\3\2>>>>>>>>>>>>>>>>>>>>From x\nFrom y\r"),
 	S("mark 1700000000 0\nhint 3 at%204711\nvoid 1 2"),
 	S("intent 1 2 a%20b 3 4 5 6 0123456789abcdef - 1.M2 mbox:/x"),
+	S("intent 1 2 a%20b 3 4 5 6 0123456789abcdef - 1.M2 mbox:/x 7"),
 	S("seen 1 2 - 3 0123456789abcdef AAAAAAAAAAAAAAAA 1"),
 	S("failed 1 2 u 3 1 0 -ERR%0a\nmoved 1 2 %ff\ngone 18446744073709551615 0"),
 	S("ledger 1 1700000000 jane 0011223344556677 1\ndeferred 1 2 3 4 -"),

@@ -67,6 +67,7 @@ HELP struct ledger_entry *put_intent(struct ledger *l, const char *uid,
 	what.size = listed + 1;
 	what.stored = listed + 2;
 	what.place = listed + 3;
+	what.at = listed % 2 == 0 ? 0 : listed + 4;
 	what.identity = *identity;
 	what.name = "1.M2P3Q4R5Tabc.host";
 	what.dest = "maildir:/home/jane doe/Mail";

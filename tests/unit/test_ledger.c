@@ -127,7 +127,8 @@ static void test_life(void)
 	p = ledger_pending(e);
 	tap_ok(ledger_count(l) == 1 && e->state == LEDGER_INTENT
 		&& e->time >= now && e->listed == 7 && p->size == 8
-		&& p->stored == 9 && p->place == 10 && has_identity(e, &id)
+		&& p->stored == 9 && p->place == 10 && p->at == 11
+		&& has_identity(e, &id)
 		&& strcmp(p->name, "1.M2P3Q4R5Tabc.host") == 0
 		&& strcmp(p->dest, "maildir:/home/jane doe/Mail") == 0
 		&& p->hint[0] == '\0' && p->tries == 0, "an intent");
@@ -166,7 +167,7 @@ static void test_redirect(void)
 {
 	struct identity id = identity_of("c", "h");
 	struct ledger_what what = { .name = "2.M3", .dest = "mbox:/x",
-		.size = 1, .stored = 2, .place = 3 };
+		.size = 1, .stored = 2, .place = 3, .at = 4 };
 	struct ledger *l = need_ledger("redirect");
 	struct ledger_entry *e = put_intent(l, "u", 1, 7, &id);
 	const struct ledger_pending *p;
@@ -181,7 +182,7 @@ static void test_redirect(void)
 		&& e->listed == 7 && has_identity(e, &id)
 		&& strcmp(p->name, "2.M3") == 0 && p->hint[0] == '\0'
 		&& strcmp(p->dest, "mbox:/x") == 0 && p->size == 1
-		&& p->stored == 2 && p->place == 3, "to the new place only");
+		&& p->stored == 2 && p->place == 3 && p->at == 4, "to the new place only");
 	tap_ok(ledger_delivered(l, e, &err)
 		&& !ledger_redirect(l, e, &what, &err),
 		"not once it is delivered");

@@ -58,7 +58,7 @@ static bool same_pending(const struct ledger_pending *a,
 	return strcmp(a->name, b->name) == 0 && strcmp(a->dest, b->dest) == 0
 		&& strcmp(a->hint, b->hint) == 0 && a->size == b->size
 		&& a->stored == b->stored && a->place == b->place
-		&& a->tries == b->tries
+		&& a->at == b->at && a->tries == b->tries
 		&& a->next_try == b->next_try
 		&& strcmp(a->reason, b->reason) == 0;
 }

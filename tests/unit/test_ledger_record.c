@@ -42,7 +42,7 @@ static const struct record records[] = {
 		.stored = 4, .place = 5, .identity = both },
 	{ .type = RECORD_INTENT, .id = UINT64_MAX, .time = INT64_MAX,
 		.listed = UINT64_MAX, .size = UINT64_MAX,
-		.stored = UINT64_MAX, .place = UINT64_MAX,
+		.stored = UINT64_MAX, .place = UINT64_MAX, .at = UINT64_MAX,
 		.identity = content_only },
 	{ .type = RECORD_HINT, .id = 7 },
 	{ .type = RECORD_DELIVERED, .id = 7, .time = 9 },
@@ -111,6 +111,7 @@ static bool same(const struct record *a, const struct record *b)
 			|| memcmp(a->uid, b->uid, a->uid_len) == 0)
 		&& a->listed == b->listed && a->size == b->size
 		&& a->stored == b->stored && a->place == b->place
+		&& a->at == b->at
 		&& a->identity.has_header == b->identity.has_header
 		&& strcmp(a->identity.content.text,
 			b->identity.content.text) == 0
@@ -379,6 +380,31 @@ static bool decodes(const char *words)
 	return ok;
 }
 
+/* The offset was added later, and is left out where it is 0. */
+static void test_offset(void)
+{
+	static const char intent[] =
+		"intent 7 1 u 2 3 4 5 0123456789abcdef - n d";
+	struct record r = fill(&records[1], &texts[0], "n");
+	char line[512], words[256];
+	uint32_t crc = 0;
+	size_t n = record_encode(&r, &crc, line, sizeof(line));
+
+	tap_ok(n != 0 && memcmp(line + n - 5, " n n\n", 5) == 0,
+		"an offset of 0 is not written");
+	r.at = 6;
+	n = record_encode(&r, &crc, line, sizeof(line));
+	tap_ok(n != 0 && memcmp(line + n - 7, " n n 6\n", 7) == 0,
+		"another one is the last word");
+	tap_ok(decodes(intent), "an intent without it");
+	snprintf(words, sizeof(words), "%s 6", intent);
+	tap_ok(decodes(words), "and one with it");
+	snprintf(words, sizeof(words), "%s x", intent);
+	tap_ok(!decodes(words), "but nothing else");
+	snprintf(words, sizeof(words), "%s 6 7", intent);
+	tap_ok(!decodes(words), "and no more");
+}
+
 static void test_nonsense(void)
 {
 	char shown[128];
@@ -400,6 +426,7 @@ int main(void)
 	test_changed();
 	test_mark();
 	test_chain();
+	test_offset();
 	test_nonsense();
 	return tap_done();
 }
