@@ -58,6 +58,7 @@ static bool write_intents(struct batch *batch, struct err *err)
 		slot->what.size = slot->item.size;
 		slot->what.stored = slot->item.stored;
 		slot->what.place = slot->item.place;
+		slot->what.at = slot->item.at;
 		if (!(slot->entry == NULL ? ledger_intent(batch->ledger,
 				&slot->what, &slot->entry, err)
 			: ledger_redirect(batch->ledger, slot->entry,

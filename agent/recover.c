@@ -31,6 +31,7 @@ static void load_slot(struct batch_slot *slot, struct ledger_entry *e)
 	slot->item.size = p->size;
 	slot->item.stored = p->stored;
 	slot->item.place = p->place;
+	slot->item.at = p->at;
 	slot->item.intended = e->time;
 	slot->item.fd = -1;
 	slot->item.state = ITEM_STAGED;

@@ -38,6 +38,7 @@ void dest_seal(struct dest *dest, struct item *item)
 {
 	item->size = filter_size(dest->chain);
 	item->stored = filter_stored(dest->chain);
+	stage_seal(&dest->stage, item);
 	if (item->stored >= WRITEBACK_FROM)
 		fsx_start_writeback(item->fd);
 }
@@ -74,6 +75,7 @@ void dest_close(struct dest *dest)
 	if (dest == NULL)
 		return;
 	dest->kind->close(dest);
+	stage_end(&dest->stage);
 	filter_free(dest->chain);
 	if (dest->fd >= 0)
 		close(dest->fd);

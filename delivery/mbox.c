@@ -21,9 +21,9 @@
 /*
  * mbox (the mboxrd variety, RFC 4155). A message is staged as the very bytes
  * that are appended: From_ line, quoted message, blank line; or one gzip
- * member with all three. The note "at OFFSET" is durable before the first
- * byte is written, so after a crash the bytes there are compared with the
- * staged file.
+ * member with all three; in a pack, since they are copied from there. The note
+ * "at OFFSET" is durable before the first byte is written, so after a crash
+ * the bytes there are compared with the staged ones.
  */
 
 static bool mbox_open(struct dest *dest, struct err *err)
@@ -32,6 +32,7 @@ static bool mbox_open(struct dest *dest, struct err *err)
 
 	(void)err;
 	dest->chain = filter_new(&options);
+	dest->stage.packs = true;
 	lock_clean(dest->path, dest->env->tag);
 	return true;
 }
@@ -43,7 +44,7 @@ static bool mbox_stage(struct dest *dest, struct item *item,
 	time_t now = time(NULL);
 	struct tm tm;
 
-	if (!stage_create(&dest->stage, item, err))
+	if (!stage_pack(&dest->stage, item, err))
 		return false;
 	gmtime_r(&now, &tm);
 	strftime(lead, sizeof(lead), "From MAILER-DAEMON %a %b %e %T %Y\n",
@@ -95,17 +96,36 @@ static bool missing_ends(struct dest *dest, uint64_t size, size_t *missing_r,
 	return true;
 }
 
+/* How many bytes of the first staged file are to follow one another in the
+ * mbox; *items and *n then begin behind them. */
+static uint64_t take_run(struct item *const **items, size_t *n)
+{
+	const struct item *item;
+	uint64_t len = 0;
+
+	do {
+		item = **items;
+		len += item->stored;
+		++*items;
+		--*n;
+	} while (*n != 0 && strcmp((**items)->name, item->name) == 0
+		&& (**items)->at == item->at + item->stored);
+	return len;
+}
+
 static bool append_all(struct dest *dest, struct item *const *items, size_t n,
 	size_t ends, struct err *err)
 {
-	size_t i;
+	const struct item *first;
 
 	if (!fsx_write(lock_fd(dest->lock), "\n\n", ends, dest->path, err))
 		return false;
-	for (i = 0; i < n; i++)
-		if (!fsx_copy(items[i]->fd, 0, items[i]->stored,
+	while (n != 0) {
+		first = *items;
+		if (!fsx_copy(first->fd, first->at, take_run(&items, &n),
 			lock_fd(dest->lock), dest->path, err))
 			return false;
+	}
 	return fsx_sync(lock_fd(dest->lock), dest->path, err);
 }
 

@@ -23,13 +23,17 @@ struct excision {
 /* Beside the staged message; recovery sweeps it away when all is done. */
 static void saved_name(const struct item *item, char *out, size_t cap)
 {
-	snprintf(out, cap, "%s.tail", item->name);
+	if (item->at == 0)
+		snprintf(out, cap, "%s.tail", item->name);
+	else
+		snprintf(out, cap, "%s.%" PRIu64 ".tail", item->name,
+			item->at);
 }
 
 static int open_saved(struct dest *dest, const struct item *item, int flags,
 	struct err *err)
 {
-	char name[ITEM_NAME + 8];
+	char name[ITEM_NAME + 32];
 	int fd;
 
 	saved_name(item, name, sizeof(name));

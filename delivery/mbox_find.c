@@ -32,8 +32,7 @@ static bool common_prefix(const struct finder *f, uint64_t at,
 	*common_r = 0;
 	*zero_r = false;
 	do {
-		if (!fsx_pread(f->item->fd, ours, BLOCK, *common_r, &got,
-			f->item->name, err)
+		if (!stage_read(f->item, ours, BLOCK, *common_r, &got, err)
 		    || !fsx_pread(f->mbox, theirs, got, at + *common_r, &there,
 			f->path, err))
 			return false;
@@ -54,11 +53,14 @@ static bool search(const struct finder *f, const char *token, size_t len,
 {
 	char block[BLOCK + TOKEN];
 	const char *hit;
-	size_t got;
+	size_t want, got;
 
 	for (*there_r = false; from + len <= f->size; from += BLOCK) {
-		if (!fsx_pread(f->mbox, block, BLOCK + len - 1, from, &got,
-			f->path, err))
+		want = BLOCK + len - 1;
+		if (f->size - from < want)
+			want = (size_t)(f->size - from);
+		if (!fsx_pread(f->mbox, block, want, from, &got, f->path,
+			err))
 			return false;
 		hit = memmem(block, got, token, len);
 		if (hit != NULL) {
@@ -78,8 +80,7 @@ bool mbox_is_ours(int fd, const char *path, const struct item *item,
 	uint64_t done = 0;
 
 	for (*yes_r = true; *yes_r; done += got) {
-		if (!fsx_pread(item->fd, ours, BLOCK, done, &got, item->name,
-			err)
+		if (!stage_read(item, ours, BLOCK, done, &got, err)
 		    || !fsx_pread(fd, theirs, got, at + done, &there, path,
 			    err))
 			return false;
@@ -97,13 +98,14 @@ bool mbox_is_ours(int fd, const char *path, const struct item *item,
 static bool body_offset(const struct finder *f, uint64_t *at_r,
 	struct err *err)
 {
-	const struct finder staged = { f->item->fd, f->item->name, f->item,
-		f->item->stored };
+	const struct item *item = f->item;
+	const struct finder staged = { item->fd, item->name, item,
+		item->at + item->stored };
 	bool there;
 
-	if (!search(&staged, "\n\n", 2, 0, at_r, &there, err))
+	if (!search(&staged, "\n\n", 2, item->at, at_r, &there, err))
 		return false;
-	*at_r = there ? *at_r + 2 : f->item->stored;
+	*at_r = there ? *at_r + 2 - item->at : item->stored;
 	return true;
 }
 
@@ -122,8 +124,7 @@ static bool ends_alike(const struct finder *f, uint64_t end, bool *yes_r,
 	*yes_r = false;
 	if (len > end)
 		return true;
-	if (!fsx_pread(f->item->fd, ours, len, stored - len, &got,
-		f->item->name, err)
+	if (!stage_read(f->item, ours, len, stored - len, &got, err)
 	    || !fsx_pread(f->mbox, theirs, len, end - len, &there, f->path,
 		    err))
 		return false;
@@ -166,13 +167,12 @@ static size_t cut_header(const char *token, size_t len)
 static bool search_whole(const struct finder *f, bool *there_r,
 	struct err *err)
 {
-	uint64_t at = 0, stored = f->item->stored;
+	uint64_t at = 0;
 	char token[TOKEN];
 	size_t head;
 	bool more = true;
 
-	if (!fsx_pread(f->item->fd, token, stored < TOKEN ? (size_t)stored
-		: TOKEN, 0, &head, f->item->name, err))
+	if (!stage_read(f->item, token, TOKEN, 0, &head, err))
 		return false;
 	head = cut_header(token, head);
 	for (*there_r = false; more && !*there_r; at++) {

@@ -28,7 +28,7 @@ enum mbox_found {
 /* No offset: only search. */
 #define MBOX_ANYWHERE UINT64_MAX
 
-/* `fd` is the mbox, `item->fd` the staged bytes, `at` the offset noted before
+/* `fd` is the mbox, the item's file is open, `at` the offset noted before
  * the append, `end` where the whole batch would have ended. */
 bool mbox_find(int fd, const char *path, const struct item *item, uint64_t at,
 	uint64_t end, enum mbox_found *found_r, uint64_t *foreign_r,

@@ -76,6 +76,7 @@ void stage_init(struct stage *stage, int dir, const char *path,
 	stage->dir = dir;
 	stage->path = path;
 	stage->place = fstat(dir, &st) == 0 ? (uint64_t)st.st_ino : 0;
+	stage->pack.fd = -1;
 	snprintf(stage->tag, sizeof(stage->tag), "%s", tag);
 	host_name(stage->host, sizeof(stage->host));
 	stage->pid = (long)getpid();
@@ -86,7 +87,8 @@ void stage_init(struct stage *stage, int dir, const char *path,
 #endif
 }
 
-bool stage_create(struct stage *stage, struct item *item, struct err *err)
+static bool create(struct stage *stage, struct item *item, int flags,
+	struct err *err)
 {
 	static unsigned int counter;
 	int64_t seconds;
@@ -100,11 +102,57 @@ bool stage_create(struct stage *stage, struct item *item, struct err *err)
 	item->state = ITEM_STAGED;
 	item->hint[0] = '\0';
 	item->place = stage->place;
+	item->at = 0;
+	item->packed = false;
 	item->fd = openat(stage->dir, item->name, O_RDWR | O_CREAT | O_EXCL
-		| O_NOFOLLOW | O_CLOEXEC, 0600);
+		| O_NOFOLLOW | O_CLOEXEC | flags, 0600);
 	if (item->fd >= 0)
 		return true;
 	return err_sys(err, errno, "cannot create a file in %s", stage->path);
+}
+
+bool stage_create(struct stage *stage, struct item *item, struct err *err)
+{
+	return create(stage, item, 0, err);
+}
+
+bool stage_pack(struct stage *stage, struct item *item, struct err *err)
+{
+	if (stage->pack.fd >= 0) {
+		snprintf(item->name, sizeof(item->name), "%s",
+			stage->pack.name);
+		item->state = ITEM_STAGED;
+		item->hint[0] = '\0';
+		item->place = stage->place;
+		item->fd = stage->pack.fd;
+	} else {
+		if (!create(stage, item, O_APPEND, err))
+			return false;
+		snprintf(stage->pack.name, sizeof(stage->pack.name), "%s",
+			item->name);
+		stage->pack.fd = item->fd;
+		stage->pack.end = 0;
+	}
+	item->at = stage->pack.end;
+	item->packed = true;
+	return true;
+}
+
+void stage_seal(struct stage *stage, const struct item *item)
+{
+	if (item->packed)
+		stage->pack.end = item->at + item->stored;
+}
+
+static bool is_whole(const struct stage *stage, const struct item *item,
+	const struct stat *st)
+{
+	uint64_t size = (uint64_t)st->st_size;
+
+	if (!S_ISREG(st->st_mode) || item->at > size)
+		return false;
+	return size - item->at == item->stored
+		|| (stage->packs && size - item->at > item->stored);
 }
 
 bool stage_reopen(struct stage *stage, struct item *item, struct err *err)
@@ -126,7 +174,7 @@ bool stage_reopen(struct stage *stage, struct item *item, struct err *err)
 		stage_close(item);
 		return false;
 	}
-	if (S_ISREG(st.st_mode) && (uint64_t)st.st_size == item->stored) {
+	if (is_whole(stage, item, &st)) {
 		item->state = ITEM_STAGED;
 		return true;
 	}
@@ -139,6 +187,8 @@ static bool sync_each(struct stage *stage, struct item *const *items, size_t n,
 {
 	size_t i;
 
+	if (items[0]->packed)
+		n = 1;		/* for all */
 	/* All at once; then each flush finds its file on its way. */
 	for (i = 0; i < n; i++)
 		fsx_start_writeback(items[i]->fd);
@@ -154,7 +204,7 @@ bool stage_sync(struct stage *stage, struct item *const *items, size_t n,
 #ifdef __linux__
 	clock_ms start = clock_now();
 
-	if (n >= SYNCFS_FROM && !stage->slow_syncfs) {
+	if (n >= SYNCFS_FROM && !items[0]->packed && !stage->slow_syncfs) {
 		if (syncfs(stage->dir) < 0)
 			return err_sys(err, errno, "cannot flush %s to disk",
 				stage->path);
@@ -165,35 +215,81 @@ bool stage_sync(struct stage *stage, struct item *const *items, size_t n,
 	return sync_each(stage, items, n, err);
 }
 
+bool stage_read(const struct item *item, void *data, size_t len,
+	uint64_t from, size_t *got_r, struct err *err)
+{
+	uint64_t left = from < item->stored ? item->stored - from : 0;
+
+	return fsx_pread(item->fd, data, left < len ? (size_t)left : len,
+		item->at + from, got_r, item->name, err);
+}
+
 void stage_close(struct item *item)
 {
-	if (item->fd >= 0)
+	if (item->fd >= 0 && !item->packed)
 		close(item->fd);
 	item->fd = -1;
+}
+
+static bool remove_file(struct stage *stage, const char *name,
+	struct err *err)
+{
+	if (unlinkat(stage->dir, name, 0) == 0 || errno == ENOENT)
+		return true;
+	return err_sys(err, errno, "cannot remove %s/%s", stage->path, name);
+}
+
+void stage_end(struct stage *stage)
+{
+	if (stage->pack.fd >= 0)
+		close(stage->pack.fd);
+	stage->pack.fd = -1;
+}
+
+static bool cut_pack(struct stage *stage, uint64_t at, struct err *err)
+{
+	if (stage->pack.fd < 0)
+		return true;
+	if (at == 0) {
+		stage_end(stage);
+		return remove_file(stage, stage->pack.name, err);
+	}
+	if (ftruncate(stage->pack.fd, (off_t)at) == 0) {
+		stage->pack.end = at;
+		return true;
+	}
+	/* It stays in between. */
+	stage->pack.end = (uint64_t)lseek(stage->pack.fd, 0, SEEK_END);
+	return err_sys(err, errno, "cannot shorten %s/%s", stage->path,
+		stage->pack.name);
 }
 
 bool stage_remove(struct stage *stage, struct item *item, struct err *err)
 {
 	stage_close(item);
-	if (unlinkat(stage->dir, item->name, 0) == 0 || errno == ENOENT)
-		return true;
-	return err_sys(err, errno, "cannot remove %s/%s", stage->path,
-		item->name);
+	return item->packed ? cut_pack(stage, item->at, err)
+		: remove_file(stage, item->name, err);
 }
 
 void stage_clear(struct stage *stage, struct item *const *items, size_t n)
 {
 	struct err err = ERR_INIT;
+	bool left = false, done;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
 		stage_close(items[i]);
-		if (items[i]->state != ITEM_DELIVERED
-		    && items[i]->state != ITEM_VOID)
-			continue;
-		if (!stage_remove(stage, items[i], &err))
+		done = items[i]->state == ITEM_DELIVERED
+			|| items[i]->state == ITEM_VOID;
+		left |= !done;
+		if (done && !stage->packs
+		    && !remove_file(stage, items[i]->name, &err))
 			log_err(LOG_LEVEL_WARN, &err);
 	}
+	if (left)
+		stage_end(stage);
+	else if (n != 0 && !cut_pack(stage, 0, &err))
+		log_err(LOG_LEVEL_WARN, &err);
 }
 
 static bool has_tag(const struct stage *stage, const char *name)

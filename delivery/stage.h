@@ -3,6 +3,7 @@
 #define DELIVERY_STAGE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "agent/base/err.h"
@@ -11,6 +12,9 @@
  * The place where a message waits between the wire and its destination, and
  * the item that follows it there. A Maildir's tmp/ is its own stage; the other
  * destinations stage under state/ACCOUNT/stage/.
+ *
+ * Where the staged bytes are copied anyway, all messages of a batch stand one
+ * behind another in one file, a pack: one name and one flush for all.
  */
 
 #define ITEM_NAME 128
@@ -26,13 +30,15 @@ enum item_state {
 /* One message on its way. */
 struct item {
 	char name[ITEM_NAME];	/* staged file, unique for ever */
+	uint64_t at;		/* where in it the message begins */
 	uint64_t id;		/* delivery id, stable over attempts */
 	uint64_t size;		/* bytes of the message with LF line ends */
-	uint64_t stored;	/* bytes of the staged file */
+	uint64_t stored;	/* its bytes there */
 	uint64_t place;		/* inode of the directory it was staged in */
 	int64_t intended;	/* recovery: wall time of the intent */
 	char hint[ITEM_HINT];	/* what the destination noted last, or "" */
 	int fd;			/* the staged file, or -1 */
+	bool packed;		/* `fd` is that of the stage's pack */
 	enum item_state state;
 	struct err err;		/* ITEM_DEFERRED */
 };
@@ -45,6 +51,12 @@ struct stage {
 	char host[64];
 	long pid;
 	bool slow_syncfs;	/* it flushes other programs' data: too slow */
+	bool packs;		/* its files may hold several messages */
+	struct {
+		char name[ITEM_NAME];
+		int fd;		/* -1: there is none */
+		uint64_t end;	/* of what was sealed */
+	} pack;
 };
 
 /* `dir` and `path` stay the caller's and must outlive the stage; `tag` tells
@@ -57,6 +69,12 @@ void stage_init(struct stage *stage, int dir, const char *path,
  * asks. */
 bool stage_create(struct stage *stage, struct item *item, struct err *err)
 	MUST_USE;
+/* The same at the end of the stage's pack, which is made with its first item.
+ * The one before has been sealed, or removed. */
+bool stage_pack(struct stage *stage, struct item *item, struct err *err)
+	MUST_USE;
+/* The next item begins behind this one. */
+void stage_seal(struct stage *stage, const struct item *item);
 /* Opens an item's staged file again (recovery) and checks its size. State
  * becomes ITEM_STAGED, or ITEM_VOID when it is missing or not whole. */
 bool stage_reopen(struct stage *stage, struct item *item, struct err *err)
@@ -64,16 +82,23 @@ bool stage_reopen(struct stage *stage, struct item *item, struct err *err)
 /* Data of all n items and the directory itself are durable. */
 bool stage_sync(struct stage *stage, struct item *const *items, size_t n,
 	struct err *err) MUST_USE;
-/* Closes and removes; a missing file is fine. */
+/* Reads bytes of a staged message; *got_r is less than len only at its end. */
+bool stage_read(const struct item *item, void *data, size_t len,
+	uint64_t from, size_t *got_r, struct err *err) MUST_USE;
+/* Closes and removes; a missing file is fine. One in the pack is cut off, with
+ * all behind it. */
 bool stage_remove(struct stage *stage, struct item *item, struct err *err)
 	MUST_USE;
 void stage_close(struct item *item);
 /* Removes the staged files of all items that are delivered or void; what
- * cannot be removed is only logged. */
+ * cannot be removed is only logged. A pack goes when all of the items are; but
+ * not that of an earlier pass, which may hold more: the sweep comes for it. */
 void stage_clear(struct stage *stage, struct item *const *items, size_t n);
 /* Removes every file with our tag for which keep(arg, name) is false: litter
  * of a pass that was killed before its intents. */
 bool stage_sweep(struct stage *stage, bool (*keep)(void *arg, const char *name),
 	void *arg, struct err *err) MUST_USE;
+/* Lets go of the pack; the file stays. */
+void stage_end(struct stage *stage);
 
 #endif

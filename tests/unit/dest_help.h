@@ -141,6 +141,7 @@ HELP void recover_item(struct item *item)
 	item->size = old.size;
 	item->stored = old.stored;
 	item->place = old.place;
+	item->at = old.at;
 	item->intended = old.intended;
 	item->fd = -1;
 	item->state = ITEM_STAGED;

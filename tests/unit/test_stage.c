@@ -184,6 +184,114 @@ static void test_sync(size_t n)
 	tap_ok(stage_remove(&stage, &items[0], &err), "remove");
 }
 
+static void pack(struct item *item, const char *text)
+{
+	memset(item, 0, sizeof(*item));
+	scratch_need(stage_pack(&stage, item, &err)
+		&& write(item->fd, text, strlen(text)) == (ssize_t)strlen(text),
+		"cannot stage");
+	item->stored = strlen(text);
+	stage_seal(&stage, item);
+}
+
+static bool reads(const struct item *item, uint64_t from, const char *text)
+{
+	char buf[16];
+	size_t got;
+
+	return stage_read(item, buf, sizeof(buf), from, &got, &err)
+		&& got == strlen(text) && memcmp(buf, text, got) == 0;
+}
+
+/* Three in one file; the second one broke off. */
+static void test_pack(void)
+{
+	struct item items[3], *list[3] = { &items[0], &items[1], &items[2] };
+	char path[PATH_MAX];
+	int good;
+
+	pack(&items[0], "first");
+	pack(&items[1], "half");
+	tap_ok(stage_remove(&stage, &items[1], &err), "one is cut off again");
+	pack(&items[1], "half");
+	good = stage.pack.fd;
+	snprintf(path, sizeof(path), "stage/%s", items[0].name);
+	stage.pack.fd = open(scratch_path(path), O_RDONLY);
+	tap_ok(!stage_remove(&stage, &items[1], &err)
+		&& stage.pack.end == 9, "or stays in between");
+	close(stage.pack.fd);
+	stage.pack.fd = good;
+	tap_ok(stage_remove(&stage, &items[1], &err), "until it can be");
+	pack(&items[1], "second");
+	pack(&items[2], "third");
+	snprintf(path, sizeof(path), "stage/%s", items[0].name);
+	tap_ok(stage_sync(&stage, list, 3, &err)
+		&& scratch_count("stage", NULL) == 1
+		&& scratch_holds(path, "firstsecondthird", 16)
+		&& strcmp(items[0].name, items[2].name) == 0,
+		"they share a file");
+	tap_ok(reads(&items[1], 0, "second") && reads(&items[1], 3, "ond")
+		&& reads(&items[1], 7, ""), "and are read one by one");
+	stage_close(&items[1]);
+	tap_ok(reads(&items[2], 0, "third"), "closing one keeps the others");
+	items[0].state = items[2].state = ITEM_DELIVERED;
+	stage_clear(&stage, list, 3);
+	tap_ok(scratch_holds(path, "firstsecondthird", 16),
+		"as long as one waits, the file stays");
+	unlink(scratch_path(path));
+	pack(&items[0], "first");
+	pack(&items[1], "second");
+	tap_ok(stage_remove(&stage, &items[0], &err)
+		&& stage_remove(&stage, &items[1], &err)
+		&& scratch_count("stage", NULL) == 0, "nothing is left of none");
+	pack(&items[0], "first");
+	tap_ok(items[0].at == 0 && reads(&items[0], 0, "first"), "a new one");
+	items[0].state = ITEM_VOID;
+	stage_clear(&stage, list, 1);
+	tap_ok(scratch_count("stage", NULL) == 0, "goes when all are through");
+}
+
+static const struct {
+	const char *name;
+	size_t size;
+	enum item_state states[2];
+} packs[] = {
+	{ "whole", 11, { ITEM_STAGED, ITEM_STAGED } },
+	{ "longer", 12, { ITEM_STAGED, ITEM_STAGED } },
+	{ "one byte short", 10, { ITEM_STAGED, ITEM_VOID } },
+	{ "short of all of the second", 3, { ITEM_VOID, ITEM_VOID } },
+	{ "empty", 0, { ITEM_VOID, ITEM_VOID } },
+};
+
+/* Recovery: the file of an earlier pass. */
+static void test_pack_reopen(void)
+{
+	struct item items[2], *list[2] = { &items[0], &items[1] };
+	char path[PATH_MAX];
+	size_t i;
+
+	pack(&items[0], "first");
+	pack(&items[1], "second");
+	snprintf(path, sizeof(path), "stage/%s", items[0].name);
+	for (i = 0; i < sizeof(packs) / sizeof(packs[0]); i++) {
+		stage_end(&stage);
+		scratch_write(path, "firstsecond+", packs[i].size);
+		recover_item(&items[0]);
+		recover_item(&items[1]);
+		tap_ok(stage_reopen(&stage, &items[0], &err)
+			&& stage_reopen(&stage, &items[1], &err)
+			&& items[0].state == packs[i].states[0]
+			&& items[1].state == packs[i].states[1]
+			&& (items[1].fd < 0 || reads(&items[1], 0, "second")),
+			"a file of two: %s", packs[i].name);
+		items[0].state = items[1].state = ITEM_DELIVERED;
+		stage_clear(&stage, list, 2);
+		tap_ok(items[0].fd < 0 && items[1].fd < 0
+			&& scratch_exists(path), "is closed");
+	}
+	unlink(scratch_path(path));
+}
+
 /* A descriptor that cannot be flushed. */
 static void test_sync_fails(void)
 {
@@ -212,6 +320,9 @@ int main(void)
 	test_sync(1);
 	test_sync(20);
 	test_sync_fails();
+	stage.packs = true;
+	test_pack();
+	test_pack_reopen();
 	scratch_end();
 	return tap_done();
 }

@@ -3,9 +3,10 @@
 
 For each message that is deleted on the server there is, earlier in the log,
 
-    staged     its staged file and that file's name were flushed
-    intended   an intent that names the staged file was flushed to the ledger
-    committed  after that: renamed, appended, or given to the program
+    staged     its bytes in a staged file, and that file's name, were flushed
+    intended   an intent that names those bytes was flushed to the ledger
+    committed  after that: renamed, appended where the ledger says, or given to
+               the program
     kept       after that: the folder, the mbox, or the ledger's note flushed
 
 and only then DELE.
@@ -23,15 +24,17 @@ _NEVER = 10 ** 9
 
 @dataclass
 class Staged:
-    """A file that waits for its delivery."""
+    """A message that waits for its delivery."""
 
     name: str
+    at: int
+    length: int
     serial: int = 0
     staged: int = _NEVER
     intended: int = _NEVER
     committed: int = _NEVER
     kept: int = _NEVER
-    ident: str = ""
+    target: int = _NEVER        # where in the mbox it is to stand
     pieces: list = field(default_factory=list)
 
 
@@ -68,7 +71,8 @@ class Checker:
         self.wire = wire.Wire(scene.texts)
         self.mail = w.path("mail")
         self.ledger = w.path("state/box/ledger")
-        self.staged, self.by_ident = {}, {}
+        self.staged = {}            # by the ledger's number
+        self.safe = {}              # what was flushed of staged files, and when
         self.wrong, self.deleted = [], 0
         self.spawned = []
         self.calls = self.files = 0
@@ -85,8 +89,6 @@ class Checker:
         return self.wrong
 
     def _follow(self, event):
-        if event.kind == "open" and event.ok and event.a & os.O_CREAT:
-            self._opened(event)
         if event.kind == "rename" and event.ok:
             self._renamed(event)
         if event.kind == "fork" and event.role == "parent":
@@ -99,53 +101,54 @@ class Checker:
         for verb, serial in self.wire.apply(event):
             self._said(event, verb, serial)
 
-    def _opened(self, event):
-        folder, name = os.path.split(event.path)
-        if folder.endswith(("/stage", "/tmp")):
-            self.staged[name] = Staged(name)
-
     def _renamed(self, event):
-        one = self.staged.get(os.path.basename(event.path))
-        if one and self.scene.kind == "maildir" and one.committed == _NEVER:
-            one.committed = event.order
+        for one in self.staged.values():
+            if self.scene.kind == "maildir" and one.name == os.path.basename(event.path):
+                one.committed = min(one.committed, event.order)
 
     def _spawned(self, event):
         self.spawned.append(event.order)
 
     def _written(self, event):
         """A piece of a message in the mbox; its first one commits."""
-        if self.scene.kind == "mbox" and self.disk.find(self.mail) is not None \
-                and self.disk.files.get(event.file) is self.disk.find(self.mail):
+        mbox = self.disk.find(self.mail)
+        if self.scene.kind == "mbox" and mbox and self.disk.files.get(event.file) is mbox:
+            end = len(mbox.data)
             for one in self.staged.values():
-                inode = self._stage_inode(one)
-                if inode and event.data and event.data in bytes(inode.data):
+                if one.target < end and end - event.result < one.target + one.length:
                     one.committed = min(one.committed, event.order)
-                    one.pieces.append(event.order)
-
-    def _stage_inode(self, one):
-        for folder in (self.mail + "/tmp/", os.path.dirname(self.ledger) + "/stage/"):
-            inode = self.disk.find(folder + one.name)
-            if inode:
-                return inode
-        return None
 
     def _flushed(self, event):
-        for one in self.staged.values():
-            self._staged(one, event)
+        # In this order: an intent comes behind what it names.
         ledger = self.disk.find(self.ledger)
         if ledger and not ledger.versions:
             self._noted(bytes(ledger.flushed).decode("latin-1"), event)
+        self._staged(event)
         self._kept(event)
 
-    def _staged(self, one, event):
-        inode = self._stage_inode(one)
-        if one.staged != _NEVER or inode is None or inode.versions:
+    def _staged(self, event):
+        """Remember the staged files that are on the disk with their names."""
+        pending = {i for c in self.disk.changes if not c.durable for _f, _n, i in c.steps}
+        for path in (self.mail + "/tmp", os.path.dirname(self.ledger) + "/stage"):
+            folder = self.disk.find(path)
+            for name, inode in self.disk.now.get(folder, {}).items():
+                text = bytes(inode.flushed)
+                if not inode.versions and inode not in pending \
+                        and self.safe.get(name, (0, b""))[1] != text:
+                    self.safe[name] = event.order, text
+
+    def _intended(self, words, event):
+        """An intent that has become durable."""
+        name, at, length = words[11], int((words[13:] or [0])[0]), int(words[7])
+        one = self.staged.get(words[2])
+        if one and (one.name, one.at) == (name, at):
             return
-        one.serial = one.serial or _serial(bytes(inode.flushed))
-        pending = any(i is inode for c in self.disk.changes if not c.durable
-                      for _f, _n, i in c.steps)
-        if inode.flushed and not pending:
-            one.staged = event.order
+        order, text = self.safe.get(name, (_NEVER, b""))
+        text = text[at:at + length]
+        one = Staged(name, at, length, _serial(text), intended=event.order)
+        if len(text) == length:
+            one.staged = order
+        self.staged[words[2]] = one
 
     def _noted(self, text, event):
         """What the durable ledger says."""
@@ -154,12 +157,10 @@ class Checker:
             if len(words) < 3:
                 continue
             if words[1] == "intent":
-                for name in set(words) & set(self.staged):
-                    one = self.staged[name]
-                    one.intended = min(one.intended, event.order)
-                    one.ident = words[2]
-                    self.by_ident[words[2]] = one
-            one = self.by_ident.get(words[2])
+                self._intended(words, event)
+            one = self.staged.get(words[2])
+            if one and words[1] == "hint" and words[3].startswith("at%20"):
+                one.target = int(words[3].split("%20")[1])
             if one and self.scene.kind not in ("maildir", "mbox"):
                 self._program_noted(one, words, event)
 
@@ -187,10 +188,10 @@ class Checker:
                     one.kept = event.order
         if self.scene.kind == "mbox":
             mbox = self.disk.find(self.mail)
-            if mbox and not mbox.versions:
-                for one in self.staged.values():
-                    if one.pieces and one.kept == _NEVER:
-                        one.kept = event.order
+            for one in self.staged.values():
+                if mbox and not mbox.versions and one.kept == _NEVER \
+                        and len(mbox.flushed) >= one.target + one.length:
+                    one.kept = event.order
 
     def _said(self, event, verb, serial):
         if verb == "DELE":
