@@ -42,8 +42,7 @@ bool batch_hint(struct batch *batch, struct item *item, const char *text,
 	struct err *err)
 {
 	snprintf(item->hint, sizeof(item->hint), "%s", text);
-	return ledger_hint(batch->ledger, slot_of(item)->entry, text, err)
-		&& ledger_flush(batch->ledger, err);
+	return ledger_hint(batch->ledger, slot_of(item)->entry, text, err);
 }
 
 static bool write_intents(struct batch *batch, struct err *err)
@@ -66,7 +65,10 @@ static bool write_intents(struct batch *batch, struct err *err)
 			return false;
 		slot->item.id = slot->entry->id;
 	}
-	return ledger_sync(batch->ledger, err);
+	/* Hints, which come next in the same file, take them along. */
+	return batch->dest->kind->hints_first
+		? ledger_flush(batch->ledger, err)
+		: ledger_sync(batch->ledger, err);
 }
 
 static bool note_one(struct batch *batch, struct batch_slot *slot,

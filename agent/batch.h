@@ -45,8 +45,9 @@ void batch_add(struct batch *batch);
 bool batch_full(const struct batch *batch);
 
 /* Delivers all that was added, in this order: staged files durable, staging
- * directory durable, intents durable, destination, destination durable,
- * outcome noted. On an error the pass must end without QUIT; whatever was
+ * directory durable, intents durable (with the first hints, where a
+ * destination begins with them), destination, destination durable, outcome
+ * noted. On an error the pass must end without QUIT; whatever was
  * reached, recovery finishes it. */
 bool batch_commit(struct batch *batch, struct err *err) MUST_USE;
 

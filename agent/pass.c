@@ -60,6 +60,13 @@ static bool env_hint(void *arg, struct item *item, const char *text,
 	return batch_hint(&pass->batch, item, text, err);
 }
 
+static bool env_hint_flush(void *arg, struct err *err)
+{
+	struct pass *pass = arg;
+
+	return ledger_flush(pass->ledger, err);
+}
+
 static bool env_hint_sync(void *arg, struct err *err)
 {
 	struct pass *pass = arg;
@@ -160,9 +167,9 @@ static bool open_local(struct pass *pass, struct err *err)
 	pass_recall(pass);
 	if (!open_ledger(pass, err))
 		return false;
-	pass->dest_env = (struct dest_env){ pass, env_hint, env_hint_sync,
-		env_may_go_on, env_spawn, pass->dir.stage, pass->dir.stage_path,
-		ledger_epoch(pass->ledger) };
+	pass->dest_env = (struct dest_env){ pass, env_hint, env_hint_flush,
+		env_hint_sync, env_may_go_on, env_spawn, pass->dir.stage,
+		pass->dir.stage_path, ledger_epoch(pass->ledger) };
 	pass_dest_name(pass->account, name, sizeof(name));
 	pass->batch.dest_name = arena_strdup(pass->arena, name);
 	pass->batch.ledger = pass->ledger;

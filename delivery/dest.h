@@ -38,7 +38,10 @@ struct dest_env {
 	 * looked up afterwards; also copies it to item->hint. */
 	bool (*hint)(void *arg, struct item *item, const char *text,
 		struct err *err);
-	/* All hints are durable. */
+	/* All hints survive our death. */
+	bool (*hint_flush)(void *arg, struct err *err);
+	/* All hints are durable, and so is all that was written down before
+	 * them. */
 	bool (*hint_sync)(void *arg, struct err *err);
 	/* ERR_STOP if we were asked to end: before something begins that
 	 * cannot be left half done. */
@@ -58,6 +61,9 @@ struct dest_kind {
 	 * not, the pass makes its record durable before release: an mbox may
 	 * not change, and a program's success may not be forgotten, first. */
 	bool shows_delivery;
+	/* commit calls hint_sync before anything can be seen of a message:
+	 * what is intended becomes durable with the first hints. */
+	bool hints_first;
 	bool (*open)(struct dest *dest, struct err *err);
 	bool (*stage)(struct dest *dest, struct item *item,
 		struct sink **sink_r, struct err *err);

@@ -254,6 +254,6 @@ static void maildir_close(struct dest *dest)
 }
 
 const struct dest_kind dest_maildir = {
-	"maildir", true, maildir_open, maildir_stage, maildir_commit,
+	"maildir", true, false, maildir_open, maildir_stage, maildir_commit,
 	maildir_sync, maildir_release, maildir_settle, maildir_close,
 };

@@ -368,6 +368,6 @@ static void mbox_close(struct dest *dest)
 }
 
 const struct dest_kind dest_mbox = {
-	"mbox", false, mbox_open, mbox_stage, mbox_commit, mbox_sync,
+	"mbox", false, true, mbox_open, mbox_stage, mbox_commit, mbox_sync,
 	mbox_release, mbox_settle, mbox_close,
 };

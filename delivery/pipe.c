@@ -86,7 +86,8 @@ static bool refused(struct dest *dest, struct item *item, unsigned int attempt,
 	err_set(&item->err, ERR_MSG, "%s %s%s%s", dest->path,
 		spawn_status(words, sizeof(words), status),
 		output[0] != '\0' ? ": " : "", output);
-	return hint_number(dest, item, "failed", attempt, err);
+	return hint_number(dest, item, "failed", attempt, err)
+		&& dest->env->hint_flush(dest->env->arg, err);
 }
 
 static bool deliver_one(struct dest *dest, struct item *item, struct err *err)
@@ -113,7 +114,8 @@ static bool deliver_one(struct dest *dest, struct item *item, struct err *err)
 	if (status != 0)
 		return refused(dest, item, attempt, status, output, err);
 	item->state = ITEM_DELIVERED;
-	return env->hint(env->arg, item, "ran", err);
+	return env->hint(env->arg, item, "ran", err)
+		&& env->hint_flush(env->arg, err);
 }
 
 static bool pipe_commit(struct dest *dest, struct item *const *items,
@@ -165,6 +167,6 @@ static void pipe_close(struct dest *dest)
 }
 
 const struct dest_kind dest_pipe = {
-	"pipe", false, pipe_open, pipe_stage, pipe_commit, pipe_sync,
+	"pipe", false, true, pipe_open, pipe_stage, pipe_commit, pipe_sync,
 	pipe_release, pipe_settle, pipe_close,
 };

@@ -39,6 +39,13 @@ HELP bool owner_hint(void *arg, struct item *item, const char *text,
 	return true;
 }
 
+HELP bool owner_flush(void *arg, struct err *err)
+{
+	(void)arg;
+	(void)err;
+	return true;
+}
+
 HELP bool owner_sync(void *arg, struct err *err)
 {
 	size_t n = strlen(owner.log);
@@ -91,8 +98,9 @@ HELP void owner_make(const char *name)
 	snprintf(owner.stage_path, sizeof(owner.stage_path), "%s",
 		scratch_path("stage"));
 	owner.env = (struct dest_env){ .hint = owner_hint,
-		.hint_sync = owner_sync, .may_go_on = owner_may_go_on,
-		.spawn = owner_spawn, .stage_dir = scratch_subdir("stage"),
+		.hint_flush = owner_flush, .hint_sync = owner_sync,
+		.may_go_on = owner_may_go_on, .spawn = owner_spawn,
+		.stage_dir = scratch_subdir("stage"),
 		.stage_path = owner.stage_path, .tag = TAG };
 	owner_forget();
 }
