@@ -132,6 +132,7 @@ bool stage_pack(struct stage *stage, struct item *item, struct err *err)
 			item->name);
 		stage->pack.fd = item->fd;
 		stage->pack.end = 0;
+		stage->pack.named = false;
 	}
 	item->at = stage->pack.end;
 	item->packed = true;
@@ -187,8 +188,6 @@ static bool sync_each(struct stage *stage, struct item *const *items, size_t n,
 {
 	size_t i;
 
-	if (items[0]->packed)
-		n = 1;		/* for all */
 	/* All at once; then each flush finds its file on its way. */
 	for (i = 0; i < n; i++)
 		fsx_start_writeback(items[i]->fd);
@@ -198,13 +197,26 @@ static bool sync_each(struct stage *stage, struct item *const *items, size_t n,
 	return fsx_sync_dir(stage->dir, stage->path, err);
 }
 
+static bool sync_pack(struct stage *stage, struct err *err)
+{
+	if (!fsx_sync(stage->pack.fd, stage->pack.name, err))
+		return false;
+	stage->pack.named = stage->pack.named
+		|| fsx_sync_dir(stage->dir, stage->path, err);
+	return stage->pack.named;
+}
+
 bool stage_sync(struct stage *stage, struct item *const *items, size_t n,
 	struct err *err)
 {
 #ifdef __linux__
 	clock_ms start = clock_now();
+#endif
 
-	if (n >= SYNCFS_FROM && !items[0]->packed && !stage->slow_syncfs) {
+	if (items[0]->packed)
+		return sync_pack(stage, err);
+#ifdef __linux__
+	if (n >= SYNCFS_FROM && !stage->slow_syncfs) {
 		if (syncfs(stage->dir) < 0)
 			return err_sys(err, errno, "cannot flush %s to disk",
 				stage->path);
@@ -241,19 +253,22 @@ static bool remove_file(struct stage *stage, const char *name,
 
 void stage_end(struct stage *stage)
 {
-	if (stage->pack.fd >= 0)
-		close(stage->pack.fd);
+	struct err err = ERR_INIT;
+
+	if (stage->pack.fd < 0)
+		return;
+	close(stage->pack.fd);
 	stage->pack.fd = -1;
+	if (stage->pack.end == 0
+	    && !remove_file(stage, stage->pack.name, &err))
+		log_err(LOG_LEVEL_WARN, &err);
 }
 
 static bool cut_pack(struct stage *stage, uint64_t at, struct err *err)
 {
-	if (stage->pack.fd < 0)
+	/* Where the pack ends stands what is not sealed yet. */
+	if (stage->pack.fd < 0 || at > stage->pack.end)
 		return true;
-	if (at == 0) {
-		stage_end(stage);
-		return remove_file(stage, stage->pack.name, err);
-	}
 	if (ftruncate(stage->pack.fd, (off_t)at) == 0) {
 		stage->pack.end = at;
 		return true;

@@ -14,7 +14,8 @@
  * destinations stage under state/ACCOUNT/stage/.
  *
  * Where the staged bytes are copied anyway, all messages of a batch stand one
- * behind another in one file, a pack: one name and one flush for all.
+ * behind another in one file, a pack: one name and one flush for all. It is
+ * emptied for the next batch.
  */
 
 #define ITEM_NAME 128
@@ -56,6 +57,7 @@ struct stage {
 		char name[ITEM_NAME];
 		int fd;		/* -1: there is none */
 		uint64_t end;	/* of what was sealed */
+		bool named;	/* its name is durable */
 	} pack;
 };
 
@@ -91,14 +93,15 @@ bool stage_remove(struct stage *stage, struct item *item, struct err *err)
 	MUST_USE;
 void stage_close(struct item *item);
 /* Removes the staged files of all items that are delivered or void; what
- * cannot be removed is only logged. A pack goes when all of the items are; but
- * not that of an earlier pass, which may hold more: the sweep comes for it. */
+ * cannot be removed is only logged. The pack is emptied when all of the items
+ * are; but not that of an earlier pass, which may hold more: the sweep comes
+ * for it. */
 void stage_clear(struct stage *stage, struct item *const *items, size_t n);
 /* Removes every file with our tag for which keep(arg, name) is false: litter
  * of a pass that was killed before its intents. */
 bool stage_sweep(struct stage *stage, bool (*keep)(void *arg, const char *name),
 	void *arg, struct err *err) MUST_USE;
-/* Lets go of the pack; the file stays. */
+/* Lets go of the pack, whose file stays if anything is in it. */
 void stage_end(struct stage *stage);
 
 #endif

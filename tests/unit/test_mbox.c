@@ -90,6 +90,7 @@ static void test_deliver(size_t n)
 {
 	struct dest *dest = need_dest("mbox", box, false);
 	struct item *const *list = stage_some(dest, n);
+	char path[PATH_MAX];
 	bool ok = true;
 	struct stat st;
 	size_t i;
@@ -108,12 +109,20 @@ static void test_deliver(size_t n)
 		&& scratch_count("stage", NULL) == 1,
 		"the lock is held and the one staged file is kept");
 	dest->kind->release(dest, list, n);
+	snprintf(path, sizeof(path), "stage/%s", list[0]->name);
 	for (i = 0; i < n; i++)
 		ok = ok && list[i]->state == ITEM_DELIVERED
 			&& list[i]->fd == -1;
 	tap_ok(ok && !scratch_exists("box.lock")
-		&& scratch_count("stage", NULL) == 0, "until release");
+		&& scratch_holds(path, "", 0), "until release");
+	list = stage_some(dest, 2);
+	tap_ok(dest->kind->commit(dest, list, 2, &err) && holds("", n + 2)
+		&& strrchr(path, '/') != NULL
+		&& strcmp(strrchr(path, '/') + 1, list[1]->name) == 0,
+		"the next batch is staged in the same file");
+	dest->kind->release(dest, list, 2);
 	dest_close(dest);
+	tap_ok(scratch_count("stage", NULL) == 0, "which goes at the end");
 	unlink(box);
 	owner_forget();
 }

@@ -241,14 +241,18 @@ static void test_pack(void)
 	unlink(scratch_path(path));
 	pack(&items[0], "first");
 	pack(&items[1], "second");
+	snprintf(path, sizeof(path), "stage/%s", items[0].name);
 	tap_ok(stage_remove(&stage, &items[0], &err)
 		&& stage_remove(&stage, &items[1], &err)
-		&& scratch_count("stage", NULL) == 0, "nothing is left of none");
+		&& scratch_holds(path, "", 0), "nothing is left of none");
 	pack(&items[0], "first");
-	tap_ok(items[0].at == 0 && reads(&items[0], 0, "first"), "a new one");
+	tap_ok(items[0].at == 0 && scratch_holds(path, "first", 5)
+		&& stage_sync(&stage, list, 1, &err), "the next batch");
 	items[0].state = ITEM_VOID;
 	stage_clear(&stage, list, 1);
-	tap_ok(scratch_count("stage", NULL) == 0, "goes when all are through");
+	tap_ok(scratch_holds(path, "", 0), "goes when all are through");
+	stage_end(&stage);
+	tap_ok(scratch_count("stage", NULL) == 0, "the file goes at the end");
 }
 
 static const struct {
