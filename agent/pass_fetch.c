@@ -8,8 +8,10 @@
 #include "agent/base/log.h"
 #include "agent/pass_priv.h"
 
-/* Bytes of a message between two looks at the disk. */
+/* Bytes of a message between two looks at the disk; or of several, as long as
+ * so much room is left besides. */
 #define CHECK_ROOM_EVERY (4u << 20)
+#define MUCH_ROOM (64u << 20)
 
 /* Room for a message where it is staged; twice, where it is then copied. */
 static uint64_t room_needed(const struct pass *pass, uint64_t size)
@@ -34,19 +36,34 @@ static uint64_t room(const struct pass *pass, const char **path_r)
 	return mbox;
 }
 
-static bool send_retr(void *arg, size_t i, struct err *err)
+/* Other programs write too: looks again before each message, if there is not
+ * much room. */
+static bool is_room(struct pass *pass, uint64_t size, struct err *err)
 {
-	struct pass *pass = arg;
-	uint64_t size = pass->work[i]->listed->size, need, free_now;
+	uint64_t more = room_needed(pass, size), need, free_now;
 	const char *path;
 
-	/* Other programs write too: look before each message. */
+	if (more <= pass->granted) {
+		pass->granted -= more;
+		return true;
+	}
 	need = room_needed(pass, pass->promised + size);
 	free_now = room(pass, &path);
 	if (need > free_now)
 		return err_set(err, ERR_RETRY, "the disk of %s is full: %"
 			PRIu64
 				" bytes needed, %" PRIu64 " free above the reserve", path, need, free_now);
+	pass->granted = free_now - need > MUCH_ROOM ? CHECK_ROOM_EVERY : 0;
+	return true;
+}
+
+static bool send_retr(void *arg, size_t i, struct err *err)
+{
+	struct pass *pass = arg;
+	uint64_t size = pass->work[i]->listed->size;
+
+	if (!is_room(pass, size, err))
+		return false;
 	pass->promised += size;
 	return client_put(pass->client, "RETR", pass_number(pass, i), err);
 }

@@ -44,6 +44,7 @@ struct pass {
 	size_t work_count;
 	/* Listed sizes of what has been asked for and has not come yet. */
 	uint64_t promised;
+	uint64_t granted;		/* room for so many bytes was found */
 	uint64_t unchecked;		/* bytes written since we looked for room */
 	/* Messages that found no room on the disk, and what they need. */
 	uint64_t no_room, no_room_bytes;
