@@ -43,6 +43,15 @@ def at_bytes(options, length, tls):
             yield network.Fault(SCENE, "flip-after", at, tls)
 
 
+def into_mbox(options, length):
+    """Lines that break while a staged file holds other messages already."""
+    for at in range(0, min(length, FIRST), 1 if options.soak else 8):
+        yield network.Fault("mbox-net", "cut-after", at)
+    for when in "123":
+        for action in _BREAKS:
+            yield network.Fault("mbox-net", "on RETR %s %s" % (when, action))
+
+
 EVENTS = "GREETING CAPA AUTH SASL UIDL LIST RETR TOP DELE QUIT".split()
 _BREAKS = ["close", "reset", "drop-input", 'err "[SYS/TEMP] not now"', 'err "no"',
            "do-then-close", "do-then-reset", "then-close", "then-reset",
@@ -83,6 +92,8 @@ def groups(options, gang):
     for tls in (False, True):
         length, = gang.map(_length, [tls])
         yield "bytes of the stream%s" % (", TLS" * tls), list(at_bytes(options, length, tls))
+        if not tls:
+            yield "lines that break into an mbox", list(into_mbox(options, length))
     yield "answers that break off", list(rules(options, _BREAKS))
     yield "answers that are wrong", list(rules(options, _LIES))
     yield "answers that do not come", list(rules(options, _WAITS))

@@ -153,6 +153,29 @@ def renumbered_and_new(_env):
     tap.each(itertools.product(KINDS, (12,), (1, 8, 30)), play)
 
 
+@tap.case("known messages among new ones are cut out again of what goes into an mbox")
+def renumbered_mbox(_env):
+    def play(gzip, read):
+        messages = bare(12)
+        with fetching(messages=[], options=WITHOUT_TOP) as (one, server):
+            box = one.path("box")
+            deliver = {"mbox": box, **({"compress": "gzip"} if gzip else {})}
+            one.configure({"box": server.account(deliver, keep=True)})
+            server.put(messages[:4], first=4)
+            one.fetch_ok()
+            # The known ones stand between new ones.
+            server.put(messages[4:8], first=0)
+            server.put(messages[8:], first=8)
+            label(server, fresh(12, 2))
+            server.forget()
+            one.fetch_ok()
+            tap.equal(server.count("RETR"), 12, "RETR, the known ones among them")
+            tap.equal(wire.digests(read(box)), wire.digests(messages), "messages delivered")
+            tap.equal(os.listdir(one.state + "/box/stage"), [], "files left in stage/")
+    play(False, readers.mbox)
+    play(True, readers.mbox_gzip)
+
+
 @tap.case("all UIDs change and a limit allows only a few messages a pass")
 def renumbered_limited(_env):
     for kind, make in KINDS.items():

@@ -158,6 +158,7 @@ def _all():
 def _network():
     """For faults of the network: all that the server sends fits into 4 KiB."""
     yield Scenario("maildir-net", "maildir", False, count=3)
+    yield Scenario("mbox-net", "mbox", False, count=3)
     yield Scenario("maildir-net-known", "maildir", False, count=2, old=2)
 
 
