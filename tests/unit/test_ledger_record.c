@@ -30,20 +30,19 @@ static const struct text texts[] = {
 	T("a record", "00000000 mark 1"), T("an address", "<a@b.example>"),
 };
 
-static const struct identity both = {
-	{ "AbCdEfGhIjKlMnO_" }, { "0123456789-_wxyz" }, true };
-static const struct identity content_only = {
-	{ "----------------" }, { "" }, false };
+/* Constants for initialisers. */
+#define BOTH { { "AbCdEfGhIjKlMnO_" }, { "0123456789-_wxyz" }, true }
+#define CONTENT_ONLY { { "----------------" }, { "" }, false }
 
 /* One of each type; their texts are filled in. */
 static const struct record records[] = {
 	{ .type = RECORD_LEDGER, .version = 1, .time = 1700000000, .id = 9 },
 	{ .type = RECORD_INTENT, .id = 7, .time = 1, .listed = 2, .size = 3,
-		.stored = 4, .place = 5, .identity = both },
+		.stored = 4, .place = 5, .identity = BOTH },
 	{ .type = RECORD_INTENT, .id = UINT64_MAX, .time = INT64_MAX,
 		.listed = UINT64_MAX, .size = UINT64_MAX,
 		.stored = UINT64_MAX, .place = UINT64_MAX, .at = UINT64_MAX,
-		.identity = content_only },
+		.identity = CONTENT_ONLY },
 	{ .type = RECORD_HINT, .id = 7 },
 	{ .type = RECORD_DELIVERED, .id = 7, .time = 9 },
 	{ .type = RECORD_DEFERRED, .id = 7, .time = 9, .tries = 3,
@@ -52,9 +51,9 @@ static const struct record records[] = {
 	{ .type = RECORD_DELETING, .id = 7, .time = 9 },
 	{ .type = RECORD_GONE, .id = 7, .time = 9 },
 	{ .type = RECORD_SEEN, .id = 7, .time = 9, .listed = 5,
-		.identity = both, .state = LEDGER_GONE },
+		.identity = BOTH, .state = LEDGER_GONE },
 	{ .type = RECORD_SEEN, .id = 7, .time = 9, .listed = 5,
-		.identity = content_only, .state = LEDGER_DELIVERED },
+		.identity = CONTENT_ONLY, .state = LEDGER_DELIVERED },
 	{ .type = RECORD_FAILED, .id = 7, .time = 9, .listed = 5, .tries = 1,
 		.next_try = 300 },
 	{ .type = RECORD_MOVED, .id = 7, .time = 9, .listed = 3 },
