@@ -27,13 +27,14 @@ static bool check_owner(const struct account_dir *d, struct err *err)
 	return true;
 }
 
-/* For people and for the second process; the kernel's lock is what counts. */
+/* For people and for the second process; the kernel's lock is what counts. As
+ * long as any, so that it covers the last one. */
 static void write_pid(int fd)
 {
 	char text[24];
-	int n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+	int n = snprintf(text, sizeof(text), "%-20ld\n", (long)getpid());
 
-	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) != n)
+	if (pwrite(fd, text, (size_t)n, 0) != n)
 		log_debug("cannot write the pid into the lock file");
 }
 
@@ -43,7 +44,7 @@ static bool held_by_other(const struct account_dir *d, struct err *err)
 	ssize_t n = pread(d->lock, text, sizeof(text) - 1, 0);
 
 	if (n > 0)
-		text[strcspn(text, "\n")] = '\0';
+		text[strcspn(text, " \n")] = '\0';
 	err_set(err, ERR_RETRY,
 		"process %s is working on this account (it holds %s/lock)",
 		n > 0 ? text : "?", d->path);
@@ -66,6 +67,20 @@ static bool take_lock(struct account_dir *d, struct err *err)
 	return err_sys(err, errno, "cannot lock %s/lock", d->path);
 }
 
+static bool open_stage(struct account_dir *d, struct err *err)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+
+	d->stage = openat(d->dir, "stage", flags);
+	if (d->stage < 0 && errno == ENOENT) {
+		if (!fsx_mkdirat(d->dir, "stage", err))
+			return false;
+		d->stage = openat(d->dir, "stage", flags);
+	}
+	return d->stage >= 0
+		|| err_sys(err, errno, "cannot open %s", d->stage_path);
+}
+
 bool account_dir_open(struct account_dir *d, const char *state,
 	const char *account, struct err *err)
 {
@@ -81,12 +96,7 @@ bool account_dir_open(struct account_dir *d, const char *state,
 	}
 	if (!check_owner(d, err) || !take_lock(d, err))
 		return false;
-	if (!fsx_mkdirat(d->dir, "stage", err))
-		return false;
-	d->stage = openat(d->dir, "stage", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (d->stage >= 0)
-		return true;
-	return err_sys(err, errno, "cannot open %s", d->stage_path);
+	return open_stage(d, err);
 }
 
 void account_dir_close(struct account_dir *d)

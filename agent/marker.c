@@ -97,17 +97,32 @@ bool marker_check_age(const struct marker *marker, const char *path,
 	return true;
 }
 
-void marker_write(const struct marker *marker, const struct account *account,
-	const struct ledger *ledger)
+/* Nothing was delivered, or the marker tells of the message `last` already. */
+static bool tells_of(const struct marker *marker, const struct ledger *ledger,
+	uint64_t last)
 {
-	uint64_t last = ledger_durable_id(ledger);
+	if (!marker->there)
+		return last == 0;
+	return marker->last == last
+		&& strcmp(marker->epoch, ledger_epoch(ledger)) == 0;
+}
+
+void marker_write(const struct marker *marker, const struct account *account,
+	struct ledger *ledger)
+{
 	struct err err = ERR_INIT;
 	char text[200];
+	uint64_t last = ledger_next_id(ledger) - 1;
 	int dir, n;
 
-	if (marker->folder[0] == '\0' || (last == 0 && !marker->there)
-	    || (marker->there && marker->last == last
-		&& strcmp(marker->epoch, ledger_epoch(ledger)) == 0))
+	if (marker->folder[0] == '\0' || tells_of(marker, ledger, last))
+		return;
+	if (ledger_durable_id(ledger) < last && !ledger_sync(ledger, &err)) {
+		log_err(LOG_LEVEL_DEBUG, &err);
+		err_clear(&err);
+	}
+	last = ledger_durable_id(ledger);
+	if (tells_of(marker, ledger, last))
 		return;
 	dir = open(marker->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)

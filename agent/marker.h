@@ -37,9 +37,10 @@ bool marker_check_missing(const struct marker *marker, const char *path,
 bool marker_check_age(const struct marker *marker, const char *path,
 	const struct ledger *ledger, struct err *err) MUST_USE;
 
-/* Writes it if anything has changed. It may lag behind the ledger, never the
- * other way, so it needs no flush, and failing is no error. */
+/* Writes it if anything has changed; what it speaks of is made durable before. It
+ * may lag behind the ledger, never the other way, so it needs no flush, and
+ * failing is no error. */
 void marker_write(const struct marker *marker, const struct account *account,
-	const struct ledger *ledger);
+	struct ledger *ledger);
 
 #endif

@@ -198,35 +198,58 @@ static bool settle_others(struct batch *batch, const struct dest_env *env,
 		else if (!seen_before(batch, i))
 			ok = settle_former(batch, env, name, err);
 	}
-	return ok && ledger_sync(batch->ledger, err);
+	return ok;
 }
 
+struct sweeper {
+	struct ledger *ledger;
+	struct err err;
+};
+
+/* What says that a file is not needed must outlast it, so that comes first. */
 static bool wanted(void *arg, const char *name)
 {
-	const struct ledger *ledger = arg;
+	struct sweeper *s = arg;
 	size_t i;
 
-	for (i = ledger_count(ledger); i-- > 0;)
-		if (open_intent(ledger_at(ledger, i))
-		    && strcmp(ledger_pending(ledger_at(ledger, i))->name, name) == 0)
+	for (i = ledger_count(s->ledger); i-- > 0;)
+		if (open_intent(ledger_at(s->ledger, i)) && strcmp(
+			ledger_pending(ledger_at(s->ledger, i))->name,
+			name) == 0)
 			return true;
-	return false;
+	return s->err.class != ERR_NONE || !ledger_sync(s->ledger, &s->err);
 }
 
 static bool sweep(struct batch *batch, const struct dest_env *env,
 	struct err *err)
 {
+	struct sweeper sweeper = { batch->ledger, ERR_INIT };
 	struct stage own;
 
 	stage_init(&own, env->stage_dir, env->stage_path, env->tag);
-	return stage_sweep(&own, wanted, batch->ledger, err)
-		&& (batch->dest->stage.dir == env->stage_dir
-			|| stage_sweep(&batch->dest->stage, wanted,
-				batch->ledger, err));
+	if (!stage_sweep(&own, wanted, &sweeper, err)
+	    || (batch->dest->stage.dir != env->stage_dir && !stage_sweep(
+		    &batch->dest->stage, wanted, &sweeper, err)))
+		return false;
+	if (sweeper.err.class != ERR_NONE)
+		*err = sweeper.err;
+	return sweeper.err.class == ERR_NONE;
+}
+
+static bool settle_all(struct batch *batch, const struct dest_env *env,
+	struct err *err)
+{
+	size_t i = ledger_count(batch->ledger);
+
+	while (i-- > 0)
+		if (due(ledger_at(batch->ledger, i)))
+			return settle_dest(batch, batch->dest_name, err)
+				&& settle_others(batch, env, err)
+				&& ledger_sync(batch->ledger, err);
+	return true;
 }
 
 bool recover(struct batch *batch, const struct dest_env *env, struct err *err)
 {
-	return settle_dest(batch, batch->dest_name, err)
-		&& settle_others(batch, env, err) && sweep(batch, env, err);
+	return settle_all(batch, env, err) && sweep(batch, env, err);
 }

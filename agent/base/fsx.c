@@ -58,7 +58,7 @@ static int step_into(int dir, const char *name, const char *path,
 	return next;
 }
 
-int fsx_makedir(const char *path, struct err *err)
+static int make_each(const char *path, struct err *err)
 {
 	char copy[PATH_MAX], *name, *rest;
 	int dir;
@@ -77,6 +77,13 @@ int fsx_makedir(const char *path, struct err *err)
 	     name = strtok_r(NULL, "/", &rest))
 		dir = step_into(dir, name, path, err);
 	return dir;
+}
+
+int fsx_makedir(const char *path, struct err *err)
+{
+	int dir = open(path, DIR_FLAGS);
+
+	return dir >= 0 ? dir : make_each(path, err);
 }
 
 bool fsx_write(int fd, const void *data, size_t len, const char *what,

@@ -140,5 +140,18 @@ def no_quit(_env):
         tap.equal(server.held(), [], "left on the server")
 
 
+@tap.case("a poll with nothing new flushes nothing, and writes what it remembers alone")
+def nothing_new(_env):
+    with fetching(keep=True, server_tls="none") as (one, _server):
+        one.fetch_ok()
+        result, calls = trace.record(one, "fetch")
+        tap.equal(result.status, 0, "exit status")
+        files = [call for call in calls if call.path.startswith(one.state)]
+        tap.equal([str(call) for call in calls if call.name in FLUSHES], [], "flushes")
+        tap.equal({call.path.rpartition("/")[2] for call in files
+                   if call.name.startswith(("write", "pwrite"))},
+                  {"memory.new", "lock"}, "files that are written")
+
+
 if __name__ == "__main__":
     tap.main(world)
