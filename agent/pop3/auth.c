@@ -2,8 +2,10 @@
 #include "agent/pop3/auth_priv.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/arena.h"
 #include "agent/base/log.h"
 #include "agent/pop3/sasl.h"
 
@@ -104,14 +106,16 @@ bool auth_send_last(struct login *login, const char *line, const char *mask,
 static bool in_one_line(struct login *login, const char *name,
 	const char *message, struct reply *reply_r, struct err *err)
 {
-	char line[LIMIT_COMMAND + 64], mask[64];
+	size_t cap = strlen("AUTH  =") + strlen(name) + strlen(message) + 1;
+	char mask[64], *line = mem_grow(NULL, cap, 1);
 	bool ok;
 
-	snprintf(line, sizeof(line), "AUTH %s %s", name,
+	snprintf(line, cap, "AUTH %s %s", name,
 		message[0] != '\0' ? message : "=");
 	snprintf(mask, sizeof(mask), "AUTH %s " AUTH_MASK, name);
 	ok = send_last(login, line, mask, message, reply_r, err);
-	explicit_bzero(line, sizeof(line));
+	explicit_bzero(line, cap);
+	free(line);
 	return ok;
 }
 
@@ -176,11 +180,12 @@ static bool offered(struct login *login, enum auth_mech mech)
 		return capa->user || !capa->sasl;
 	if (mech == AUTH_APOP)
 		return client->timestamp[0] != '\0';
-	if (m->library && !sasl_available(m->sasl))
-		return false;
 	/* What was asked for by name is tried where nothing is announced. */
-	return capa_has_sasl(capa, m->sasl)
-		|| (!capa->sasl && login->account->auth_count != 0);
+	if (!capa_has_sasl(capa, m->sasl)
+	    && (capa->sasl || login->account->auth_count == 0))
+		return false;
+	/* Last: the library sets all of its mechanisms up to answer. */
+	return !m->library || sasl_available(m->sasl);
 }
 
 /* The ways that are left, the best first. */
