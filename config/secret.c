@@ -17,10 +17,15 @@
 #define PAGE 4096
 #define ROOM ((SECRET_NEED + PAGE - 1) / PAGE * PAGE)
 
-/* All best effort: RLIMIT_MEMLOCK may be 0. */
+/* All best effort: RLIMIT_MEMLOCK may be 0. A page is locked when it is first
+ * used, where the system can do that: most secrets need only one. */
 static void guard(void *pages)
 {
+#ifdef MLOCK_ONFAULT
+	if (mlock2(pages, ROOM, MLOCK_ONFAULT) < 0)
+#else
 	if (mlock(pages, ROOM) < 0)
+#endif
 		errno = 0;
 #ifdef MADV_DONTDUMP
 	if (madvise(pages, ROOM, MADV_DONTDUMP) < 0)
@@ -35,7 +40,6 @@ static bool take_pages(struct secret *secret, struct err *err)
 
 	if (p == MAP_FAILED)
 		return err_sys(err, errno, "no memory");
-	guard(p);
 	secret->text = p;
 	secret_lend(secret, false);
 	return true;
@@ -187,6 +191,8 @@ bool secret_read(const struct secret_source *source,
 	}
 	if (read_and_judge(source, query, secret_r, err))
 		return true;
+	/* A part of it may be there. */
+	secret_r->len = ROOM - 1;
 	secret_wipe(secret_r);
 	return false;
 }
@@ -210,7 +216,8 @@ bool secret_equal(const struct secret *a, const struct secret *b)
 void secret_wipe(struct secret *secret)
 {
 	if (secret->text != NULL) {
-		explicit_bzero(secret->text, ROOM);
+		/* Nothing has touched what is behind its end. */
+		explicit_bzero(secret->text, secret->len + 1);
 		munmap(secret->text, ROOM);
 	}
 	*secret = (struct secret){ NULL, 0 };
