@@ -17,6 +17,10 @@
 /* RFC 8446 section 5.1: the most a record carries. */
 #define RECORD 16384
 
+#ifndef MSG_MORE
+#define MSG_MORE 0
+#endif
+
 static bool tls_error(struct err *err, int rc, const char *what)
 {
 	enum err_class class = ERR_RETRY;
@@ -151,6 +155,20 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t len)
 	return (ssize_t)len;
 }
 
+/* For GnuTLS, in place of its own function. What is followed at once waits for
+ * that: one packet instead of two. */
+static ssize_t push(gnutls_transport_ptr_t ptr, const void *data, size_t len)
+{
+	/* ContentType, RFC 8446 section 5.1; Finished comes next. */
+	enum { CHANGE_CIPHER_SPEC = 20 };
+	const struct tls *tls = ptr;
+	const unsigned char *record = data;
+	bool more = len != 0 && record[0] == CHANGE_CIPHER_SPEC;
+
+	return send(tls->net->fd, data, len, MSG_NOSIGNAL
+		| (more ? MSG_MORE : 0));
+}
+
 /* A key for each kind of curve is made in advance unless we say that one will
  * do, and the server of a ticket has said which. */
 static bool knows_group(const struct tls *tls)
@@ -205,9 +223,9 @@ static bool set_up(struct tls *tls, const struct tls_trust *trust,
 	if (!set_priority(tls, trust, err)
 	    || !load_credentials(tls, trust, err) || !set_names(tls, err))
 		return false;
-	gnutls_transport_set_ptr2(tls->session, tls,
-		(gnutls_transport_ptr_t)(intptr_t)tls->net->fd);
+	gnutls_transport_set_ptr(tls->session, tls);
 	gnutls_transport_set_pull_function(tls->session, pull);
+	gnutls_transport_set_push_function(tls->session, push);
 	/* One that cannot be used does not matter. */
 	if (ticket != NULL)
 		gnutls_session_set_data(tls->session, ticket, len);
