@@ -167,8 +167,11 @@ static void postpone(struct parent *p, struct parent_slot *slot,
 /* Loaded for the first pass that may want it. */
 static const struct tls_trust *trust(struct parent *p)
 {
-	if (p->trust == NULL)
+	if (p->trust == NULL) {
 		p->trust = load_trust(p->roster);
+		/* A worker begins with a copy of all that is there. */
+		mem_trim();
+	}
 	return p->trust;
 }
 
