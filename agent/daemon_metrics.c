@@ -24,7 +24,7 @@ size_t daemon_foreign(void *arg, int *list)
 
 struct metrics_job {
 	const struct config *config;
-	int *foreign;
+	const int *foreign;
 };
 
 /* In a process of its own: it reads a file for each account. */

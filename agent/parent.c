@@ -110,7 +110,15 @@ struct parent *parent_new(const struct parent_options *options)
 	return p;
 }
 
-/* A worker gets none of the parent's descriptors but its own channel. */
+static int by_number(const void *a, const void *b)
+{
+	int one = *(const int *)a, other = *(const int *)b;
+
+	return (one > other) - (one < other);
+}
+
+/* A worker gets none of the parent's descriptors but its own channel. Sorted
+ * here, so that no worker has to copy the page. */
 static void collect_foreign(struct parent *p)
 {
 	const struct proc *proc;
@@ -128,6 +136,7 @@ static void collect_foreign(struct parent *p)
 		if (proc->mda.output >= 0)
 			p->foreign[n++] = proc->mda.output;
 	}
+	qsort(p->foreign, n, sizeof(*p->foreign), by_number);
 	p->foreign[n] = -1;
 }
 

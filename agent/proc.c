@@ -39,7 +39,7 @@ static void heard(struct proc *proc)
 }
 
 bool proc_start(struct proc *proc, const struct session_options *session,
-	const struct pass_options *options, int *foreign, struct err *err)
+	const struct pass_options *options, const int *foreign, struct err *err)
 {
 	struct worker_start start = { *session, *options, -1, -1, foreign };
 	int fds[2];

@@ -35,7 +35,7 @@ void proc_init(struct proc *proc, const struct account *account);
 
 /* Starts a worker. `foreign` is for struct worker_start. */
 bool proc_start(struct proc *proc, const struct session_options *session,
-	const struct pass_options *options, int *foreign, struct err *err)
+	const struct pass_options *options, const int *foreign, struct err *err)
 	MUST_USE;
 
 /* The channel is readable. */

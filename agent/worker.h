@@ -15,8 +15,9 @@ struct worker_start {
 	int chan;			/* the worker's end */
 	int parent_chan;		/* the other end, closed here: else the
 					 * parent's death would go unnoticed */
-	/* The parent's descriptors that must not live on here; -1 ends. */
-	int *foreign;
+	/* The parent's descriptors that must not live on here, sorted; -1
+	 * ends. */
+	const int *foreign;
 };
 
 /* For spawn_worker(): `arg` is a struct worker_start. Returns the exit

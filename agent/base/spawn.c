@@ -40,24 +40,14 @@ static void close_run(int first, int last)
 		close(first);
 }
 
-static int by_number(const void *a, const void *b)
+void spawn_close(const int *fds)
 {
-	int one = *(const int *)a, other = *(const int *)b;
+	const int *first = fds;
 
-	return (one > other) - (one < other);
-}
-
-void spawn_close(int *fds)
-{
-	size_t n, i, first = 0;
-
-	for (n = 0; fds[n] >= 0; n++)
-		;
-	qsort(fds, n, sizeof(*fds), by_number);
-	for (i = 0; i < n; i++)
-		if (i + 1 == n || fds[i + 1] != fds[i] + 1) {
-			close_run(fds[first], fds[i]);
-			first = i + 1;
+	for (; *fds >= 0; fds++)
+		if (fds[1] != fds[0] + 1) {
+			close_run(*first, *fds);
+			first = fds + 1;
 		}
 }
 

@@ -35,9 +35,9 @@ struct spawn_program {
  * child's pid, or -1 with ERR_RETRY. Standard streams are shared. */
 pid_t spawn_worker(int (*run)(void *arg), void *arg, struct err *err) MUST_USE;
 
-/* In the child: closes all of `fds`, which end with -1 and are sorted by it; a
- * call for each run of them, as with many workers there are hundreds. */
-void spawn_close(int *fds);
+/* In the child: closes all of `fds`, which end with -1; a call for each run of
+ * them, as with many workers there are hundreds, if they are sorted. */
+void spawn_close(const int *fds);
 
 /* Forks a helper that writes what it finds to `out`, the other end of
  * *answer_r. It has the standard streams and no other descriptor of ours, so
