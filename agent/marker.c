@@ -32,13 +32,19 @@ static void find_folder(struct marker *marker, const struct account *account)
 
 static void read_line(struct marker *marker, int fd)
 {
-	char text[200] = "", last[24] = "";
+	static const char first[] = "postrider ";
+	char text[200] = "", *epoch = text + strlen(first), *last, *end;
 
-	if (read(fd, text, sizeof(text) - 1) <= 0)
+	if (read(fd, text, sizeof(text) - 1) <= 0
+	    || strncmp(text, first, strlen(first)) != 0
+	    || (last = strchr(epoch, ' ')) == NULL
+	    || (end = strchr(last + 1, ' ')) == NULL)
 		return;
-	marker->there = sscanf(text, "postrider %23s %23s", marker->epoch,
-		last) == 2 && num_u64(last, strlen(last), UINT64_MAX,
-		&marker->last);
+	*last++ = '\0';
+	marker->there = strlen(epoch) < sizeof(marker->epoch)
+		&& num_u64(last, (size_t)(end - last), UINT64_MAX,
+			&marker->last);
+	snprintf(marker->epoch, sizeof(marker->epoch), "%s", epoch);
 }
 
 void marker_read(struct marker *marker, const struct account *account)
