@@ -9,8 +9,8 @@ import tempfile
 from . import measure, programs
 
 ROUNDS = int(os.environ.get("BENCH_RUNS", "5"))
-# One run is enough for a program that takes so many times as long as the first.
-HOPELESS = 4
+# How often a program runs at most if a run takes longer than so many seconds.
+SLOW = ((60, 1), (20, 3))
 
 
 class Arena:
@@ -41,71 +41,85 @@ class Arena:
             shutil.rmtree(path, ignore_errors=True)
 
 
+def rounds(first=0.0):
+    """How often a program runs whose first run took FIRST seconds."""
+    return min([ROUNDS] + [times for seconds, times in SLOW if first > seconds])
+
+
 def once(program, job, flushes, line=None, watch=False):
     """One run of PROGRAM (its argv made from JOB)."""
     if line:
         line.clear()
     argv = program(job)
     sample = measure.run(argv, job.folder, flushes, watch=watch, user=job.user,
-                         accept=programs.FINE.get(program.__name__, (0,)))
+                         env=job.env, accept=programs.FINE.get(program.__name__, (0,)))
     if line:
         sample.wire, sample.bursts = line.passed(len(job.users))
     return sample
 
 
-def _fresh(arena, make, disk, count):
+def _verify(job, count):
+    """COUNT messages must be there: what fetches nothing is quick."""
+    if job.delivered() != count:
+        raise measure.Failed("delivered %d messages of %d" % (job.delivered(), count),
+                             measure.output(job.folder))
+
+
+def _fresh(arena, make, disk, count, watch):
     def run(program, flushes, line):
         job = make(arena.folder(disk))
         if disk:
             os.sync()       # what others left is not this run's business
-        sample = once(program, job, flushes, line)
-        if count and program is not programs.fetchmail and job.kind != "mbox" \
-                and job.delivered() != count:
-            raise measure.Failed("%s delivered %d messages of %d: %s"
-                                 % (program.__name__, job.delivered(), count,
-                                    measure.output(job.folder)))
-        if not disk:
-            shutil.rmtree(job.folder)
+        try:
+            sample = once(program, job, flushes, line, watch)
+            _verify(job, count)
+        finally:
+            if not disk:
+                shutil.rmtree(job.folder)
         return sample
     return run
 
 
-def _again(arena, make):
-    """The same job again and again, done once before it is measured."""
+def _again(arena, make, count):
+    """The same job again and again, done before it is measured."""
     jobs = {}
+
+    def prepare(program, flushes, line):
+        job = make(arena.folder())
+        with line.short():
+            for _ in range(2):
+                once(program, job, flushes)
+        _verify(job, count)
+        jobs[program] = job
 
     def run(program, flushes, line):
         if program not in jobs:
-            jobs[program] = make(arena.folder())
-            once(program, jobs[program], flushes, line)
-            once(program, jobs[program], flushes, line)
-        return once(program, jobs[program], flushes, line)
+            prepare(program, flushes, line)
+        sample = once(program, jobs[program], flushes, line)
+        _verify(jobs[program], count)
+        return sample
     return run
 
 
 def contest(arena, names, make, *, disk=False, flushes=None, line=None, again=False,
-            count=0, others=()):
-    """Medians by name: postrider and NAMES at the job that MAKE gives for a new
-    folder, and OTHERS, (name, function that gives a Sample) pairs."""
-    run = _again(arena, make) if again else _fresh(arena, make, disk, count)
+            count=0, watch=False, others=()):
+    """Medians by name: postrider and NAMES at the job of COUNT messages that MAKE
+    gives for a new folder, and OTHERS, (name, function that gives a Sample) pairs.
+    Who fails has a Sample that says why."""
+    run = _again(arena, make, count) if again else _fresh(arena, make, disk, count, watch)
     runners = {name: lambda p=p: run(p, flushes or arena.flushes, line)
                for name, p in [("postrider", programs.postrider)]
                + [(n, programs.PEERS[n]) for n in programs.installed(names)]}
     runners.update(others)
-    samples = {name: [] for name in runners}
-    for _ in range(ROUNDS):
-        for name in list(samples):
-            if _hopeless(samples[name], samples["postrider"]):
+    samples, failed = {name: [] for name in runners}, {}
+    for turn in range(ROUNDS):
+        for name, runner in runners.items():
+            if name in failed or turn >= rounds(*[s.wall for s in samples[name][:1]]):
                 continue
             try:
-                samples[name].append(runners[name]())
-            except measure.Failed as failed:
+                samples[name].append(runner())
+            except measure.Failed as failure:
                 if name == "postrider":
                     raise
-                print("  %s is left out: %s" % (name, str(failed).splitlines()[-1]))
-                del samples[name]
-    return {name: measure.median(list_) for name, list_ in samples.items()}
-
-
-def _hopeless(theirs, ours):
-    return bool(theirs) and theirs[0].wall > max(2, HOPELESS * ours[0].wall)
+                failed[name] = measure.Sample(failed=str(failure))
+    return {name: failed.get(name) or measure.median(samples[name]) for name in runners}

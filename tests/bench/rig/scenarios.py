@@ -1,60 +1,27 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is measured. Each scenario yields Rows; bench.py makes the table."""
+"""What is measured. Each scenario yields Rows for the table."""
 
 import os
 import subprocess
 import time
-from dataclasses import dataclass
 
 from harness import popd
 
 from . import contest, mail, measure, programs, server
+from .table import Row, peers, walls
 
 MESSAGES, AVERAGE = 10_000, 8_400
 FEW = 1_000
-ACCOUNTS = 200
+ACCOUNTS, EACH = 200, 5
 ALL = list(programs.PEERS)
+LARGE, SMALL = 300_000_000, 1_000_000
 SCENARIOS = {}
-
-
-@dataclass
-class Row:
-    """OURS measured against THEIRS: at most TARGET, as a ratio if there is
-    something to compare with, else as it is."""
-
-    what: str
-    ours: float
-    unit: str
-    name: str = ""
-    theirs: float = 0.0
-    target: float = None
-    wall: bool = False      # belongs into the plot
-
-    @property
-    def value(self):
-        """What TARGET is about."""
-        return self.ours / self.theirs if self.name and self.theirs else self.ours
 
 
 def scenario(function):
     """Register a scenario by its function's name."""
     SCENARIOS[function.__name__.replace("_", "-")] = function
     return function
-
-
-def walls(medians, targets):
-    """A row for each program's wall time; TARGETS by name."""
-    ours = medians["postrider"].wall
-    return [Row("wall time", ours, "s", name, m.wall, targets.get(name), True)
-            for name, m in medians.items() if name != "postrider"]
-
-
-def peers(medians, what, name, unit, scale=1.0, targets=()):
-    """A row for each program that was measured so."""
-    targets = dict(targets)
-    ours = medians["postrider"].get(name) / scale
-    return [Row(what, ours, unit, n, m.get(name) / scale, targets.get(n))
-            for n, m in medians.items() if n != "postrider" and m.get(name)]
 
 
 class World:
@@ -71,7 +38,7 @@ class World:
             made = server.Server()
             made.add("big", mail.messages(MESSAGES, AVERAGE, 1))
             made.add("some", mail.messages(FEW, AVERAGE, 2))
-            made.add("u0", mail.messages(5, 2000, 3))
+            made.add("u0", mail.messages(EACH, 2000, 3))
             for number in range(1, ACCOUNTS):
                 made.add_like("u%d" % number, "u0")
             self.dovecot = made.start()
@@ -113,7 +80,7 @@ class World:
 
 @scenario
 def tmpfs(world):
-    """10,000 messages into a Maildir in memory"""
+    """10,000 messages, 84 MB, into a Maildir in memory"""
     m = contest.contest(world.arena, ALL, world.job(["big"]), count=MESSAGES,
                         others=[("raw pull", world.puller("big"))])
     yield from walls(m, {"mpop": 0.9, "raw pull": 1.15})
@@ -121,7 +88,7 @@ def tmpfs(world):
 
 
 def onto_disk(world, flushes, target):
-    """The same onto a disk."""
+    """The same onto a disk; TARGET is mpop's."""
     m = contest.contest(world.arena, ["mpop"] if flushes else ALL, world.job(["big"]),
                         disk=True, flushes=flushes, count=MESSAGES)
     yield from walls(m, {"mpop": target})
@@ -131,13 +98,13 @@ def onto_disk(world, flushes, target):
 
 @scenario
 def disk(world):
-    """10,000 messages into a Maildir on a disk"""
+    """10,000 messages, 84 MB, into a Maildir on a disk"""
     yield from onto_disk(world, None, 0.7)
 
 
 @scenario
 def disk_flush5(world):
-    """the same with 5 ms more for every flush"""
+    """10,000 messages into a Maildir on a disk, each flush 5 ms longer"""
     yield from onto_disk(world, world.arena.slow_flushes, 1 / 8)
 
 
@@ -145,7 +112,7 @@ def pair(world, kind, name, runner, target):
     """postrider into KIND against something else, in turn."""
     m = contest.contest(world.arena, [], world.job(["big"], kind), disk=True,
                         count=MESSAGES, others=[(name, runner)])
-    yield from walls(m, {name: target})
+    yield from walls(m, {name: target}, plot=False)
     yield Row("flushes a message", m["postrider"].flushes / MESSAGES, "")
 
 
@@ -205,10 +172,10 @@ def rtt200(world):
 
 @scenario
 def nothing_new(world):
-    """nothing new among 1,000 messages at 50 ms, the server is known"""
+    """nothing new among 1,000 messages at 50 ms a round trip"""
     line = world.line(world.server().port, 50)
     m = contest.contest(world.arena, ALL, world.job(["some"], line=line), line=line,
-                        again=True)
+                        again=True, count=FEW)
     yield from walls(m, {})
     # The TCP handshake is one more; the last burst, TLS's goodbye, is answered
     # by nobody and waited for by nobody.
@@ -229,7 +196,8 @@ def kept100k(world):
             argv = programs.postrider(job)
             measure.run(argv + ["--baseline"], folder)
             return job
-        m = contest.contest(world.arena, [], make, line=line, again=True)["postrider"]
+        m = contest.contest(world.arena, [], make, line=line,
+                            again=True)["postrider"]
     yield Row("bytes on the wire", m.wire, "", target=8192)
     yield Row("wall time", m.wall, "s")
     yield Row("CPU", m.cpu, "s")
@@ -237,11 +205,12 @@ def kept100k(world):
 
 @scenario
 def accounts200(world):
-    """200 accounts with nothing new, all at once, at 50 ms"""
+    """200 accounts with nothing new at 50 ms a round trip, all at once if possible"""
     line = world.line(world.server().port, 50)
     users = ["u%d" % n for n in range(ACCOUNTS)]
     make = world.job(users, line=line)
-    m = contest.contest(world.arena, ["mpop"], make, line=line, again=True)
+    m = contest.contest(world.arena, ALL, make, line=line, again=True,
+                        count=ACCOUNTS * EACH)
     yield Row("wall time", m["postrider"].wall, "s", target=3.0)
     yield from walls(m, {})
     yield Row("CPU an empty poll", m["postrider"].cpu / ACCOUNTS * 1000, "ms", target=1.0)
@@ -293,7 +262,7 @@ def uids_run(world, count):
 
 @scenario
 def uids(world):
-    """nothing new among 100,000 and 1,000,000 messages (CPU and memory)"""
+    """nothing new among 100,000 and 1,000,000 messages: CPU and memory"""
     _first, less = uids_run(world, 100_000)
     first, more = uids_run(world, 1_000_000)
     yield Row("CPU, 1,000,000 against 100,000", more.cpu, "s", "100,000", less.cpu, 11)
@@ -301,3 +270,25 @@ def uids(world):
     yield Row("memory, 1,000,000", more.peak / 1024, "MB", target=110)
     yield Row("CPU, 1,000,000 marked as seen", first.cpu, "s", target=3.0)
     yield Row("memory, 1,000,000 marked as seen", first.peak / 1024, "MB", target=110)
+
+
+@scenario
+def big300(world):
+    """one message of 300 MB: the memory that it takes"""
+    made = server.Server()
+    made.add("large", mail.messages(1, LARGE, 4))
+    made.add("small", mail.messages(1, SMALL, 4))
+    made.start()
+
+    def maker(user):
+        return lambda folder: programs.Job(made, made.port, [user], folder)
+    try:
+        m = contest.contest(world.arena, ALL, maker("large"), count=1, watch=True)
+        small = contest.contest(world.arena, [], maker("small"), count=1, watch=True)
+    finally:
+        made.stop()
+    ours, less = m["postrider"], small["postrider"]
+    yield Row("peak memory, all processes", ours.peaks / 1024, "MB", target=16)
+    yield Row("peak memory, all processes", ours.peaks / 1024, "MB", "a message of 1 MB:",
+              less.peaks / 1024, 1.1)
+    yield from peers(m, "peak memory, largest process", "peak", "MB", 1024, plot=True)

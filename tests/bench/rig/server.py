@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The servers, and the long line before them."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -41,13 +42,28 @@ class Line:
     counts what passes."""
 
     def __init__(self, port, rtt):
-        self.rtt = rtt
-        self.report = procs.scratch() + "/report"
+        self.to, self.port, self.rtt = port, 0, rtt
+        self.folder = procs.scratch()
+        self.report = self.folder + "/report"
+        self._start(rtt)
+
+    def _start(self, rtt):
         self.process, self.port = popd.start(
             [popd.program("WANPROXY", "tests/tools/wanproxy"),
-             "--to", "127.0.0.1:%d" % port, "--delay", str(rtt / 2),
+             "--listen", "127.0.0.1:%d" % self.port,
+             "--to", "127.0.0.1:%d" % self.to, "--delay", str(rtt / 2),
              "--handshake", "--buffer", str(64 << 20), "--report", self.report],
-            procs.scratch() + "/errors")
+            self.folder + "/errors")
+
+    @contextlib.contextmanager
+    def short(self):
+        """Without any delay for a while: for what is not measured."""
+        self.stop()
+        self._start(0)
+        yield
+        self._settle(0)
+        self.stop()
+        self._start(self.rtt)
 
     def clear(self):
         """Forget what has passed."""
