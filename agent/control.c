@@ -6,15 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "agent/base/arena.h"
-#include "agent/base/fsx.h"
 #include "agent/base/log.h"
 #include "agent/control_peer.h"
+#include "agent/control_place.h"
 
 struct caller {
 	int fd;				/* -1: the place is free */
@@ -26,127 +24,12 @@ struct caller {
 };
 
 struct control {
-	int fd;
+	struct control_place place;
 	control_run *run;
 	void *arg;
 	clock_ms deaf_until;		/* no descriptors left: do not spin */
 	struct caller callers[LIMIT_CONTROL_CALLERS];
-	dev_t dev;			/* the socket file we made */
-	ino_t ino;
-	struct sockaddr_un at;
 };
-
-/* Whoever makes or replaces a socket holds its folder meanwhile, so that two
- * daemons that start at once do not take each other's away. */
-static int lock_folder(const char *path, struct err *err)
-{
-	const char *slash = strrchr(path, '/');
-	char folder[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
-	struct stat st;
-	int dir;
-
-	if (slash == NULL)
-		snprintf(folder, sizeof(folder), ".");
-	else
-		snprintf(folder, sizeof(folder), "%.*s",
-			slash == path ? 1 : (int)(slash - path), path);
-	dir = stat(folder, &st) == 0 ? fsx_opendir(folder, err)
-		: fsx_makedir(folder, err);
-	if (dir < 0)
-		return -1;
-	if (fsx_lock(dir, LIMIT_CONTROL_MS))
-		return dir;
-	err_sys(err, errno, "cannot lock %s", folder);
-	close(dir);
-	return -1;
-}
-
-static bool refuse_second(int fd, const char *path, struct err *err)
-{
-	long pid = peer_pid(fd);
-
-	if (pid > 0)
-		return err_set(err, ERR_CONFIG,
-			"process %ld listens at %s already: it is the daemon there (postrider stop ends it)",
-			pid, path);
-	return err_set(err, ERR_CONFIG,
-		"a daemon listens at %s already (postrider stop ends it)", path);
-}
-
-/* Nobody listens at the path; a socket file that is left over goes. */
-static bool clear_path(const struct sockaddr_un *at, struct err *err)
-{
-	const char *path = at->sun_path;
-	struct stat st;
-	int fd, code;
-	bool ok;
-
-	if (lstat(path, &st) < 0) {
-		if (errno == ENOENT)
-			return true;
-		return err_sys(err, errno, "cannot look at %s", path);
-	}
-	if (!S_ISSOCK(st.st_mode))
-		return err_set(err, ERR_CONFIG,
-			"%s is in the way of the control socket: move it away", path);
-	fd = peer_socket(err);
-	if (fd < 0)
-		return false;
-	code = connect(fd, (const struct sockaddr *)at, sizeof(*at)) == 0 ? 0
-		: errno;
-	/* EAGAIN: so many wait already that nobody more can. */
-	if (code == 0 || code == EAGAIN)
-		ok = refuse_second(fd, path, err);
-	else if (code != ECONNREFUSED)
-		ok = err_sys(err, code, "cannot tell whether a daemon listens at %s", path);
-	else if (unlink(path) < 0)
-		ok = err_sys(err, errno, "cannot remove %s, which a daemon left behind", path);
-	else
-		ok = true;
-	close(fd);
-	return ok;
-}
-
-static bool listen_there(struct control *c, struct err *err)
-{
-	const char *path = c->at.sun_path;
-	struct stat st;
-	mode_t mask = umask(0177);
-	int bound = bind(c->fd, (const struct sockaddr *)&c->at,
-		sizeof(c->at));
-
-	if (bound < 0)
-		bound = -errno;
-	umask(mask);
-	if (bound < 0)
-		return err_sys(err, -bound, "cannot make the control socket %s", path);
-	if (lstat(path, &st) < 0 || listen(c->fd, LIMIT_CONTROL_CALLERS) < 0) {
-		err_sys(err, errno, "cannot listen at %s", path);
-		unlink(path);
-		return false;
-	}
-	c->dev = st.st_dev;
-	c->ino = st.st_ino;
-	return true;
-}
-
-static bool take_place(struct control *c, const char *path, struct err *err)
-{
-	int dir;
-	bool ok;
-
-	if (!peer_address(path, &c->at, err))
-		return false;
-	c->fd = peer_socket(err);
-	if (c->fd < 0)
-		return false;
-	dir = lock_folder(path, err);
-	if (dir < 0)
-		return false;
-	ok = clear_path(&c->at, err) && listen_there(c, err);
-	close(dir);
-	return ok;
-}
 
 struct control *control_open(const char *path, control_run *run, void *arg,
 	struct err *err)
@@ -159,10 +42,8 @@ struct control *control_open(const char *path, control_run *run, void *arg,
 	c->arg = arg;
 	for (i = 0; i < LIMIT_CONTROL_CALLERS; i++)
 		c->callers[i].fd = -1;
-	if (take_place(c, path, err))
+	if (control_place_take(&c->place, path, err))
 		return c;
-	if (c->fd >= 0)
-		close(c->fd);
 	free(c);
 	return NULL;
 }
@@ -178,19 +59,14 @@ static void drop(struct caller *caller)
 
 void control_close(struct control *c)
 {
-	struct stat st;
 	size_t i;
 
 	if (c == NULL)
 		return;
-	/* Somebody may have removed ours, and another daemon made its own. */
-	if (lstat(c->at.sun_path, &st) == 0 && st.st_dev == c->dev
-	    && st.st_ino == c->ino)
-		unlink(c->at.sun_path);
 	for (i = 0; i < LIMIT_CONTROL_CALLERS; i++)
 		if (c->callers[i].fd >= 0)
 			drop(&c->callers[i]);
-	close(c->fd);
+	control_place_leave(&c->place);
 	free(c);
 }
 
@@ -214,7 +90,7 @@ size_t control_watch(const struct control *c, struct pollfd *fds)
 				.events = c->callers[i].answer != NULL
 					? POLLOUT : POLLIN };
 	if (c->deaf_until == 0 && free_place(c) < LIMIT_CONTROL_CALLERS)
-		fds[n++] = (struct pollfd){ .fd = c->fd, .events = POLLIN };
+		fds[n++] = (struct pollfd){ .fd = c->place.fd, .events = POLLIN };
 	return n;
 }
 
@@ -222,7 +98,7 @@ size_t control_descriptors(const struct control *c, int *list)
 {
 	size_t i, n = 0;
 
-	list[n++] = c->fd;
+	list[n++] = c->place.fd;
 	for (i = 0; i < LIMIT_CONTROL_CALLERS; i++)
 		if (c->callers[i].fd >= 0)
 			list[n++] = c->callers[i].fd;
@@ -372,7 +248,7 @@ static void welcome(struct control *c, clock_ms now)
 	int fd;
 
 	while ((place = free_place(c)) < LIMIT_CONTROL_CALLERS) {
-		fd = accept(c->fd, NULL, NULL);
+		fd = accept(c->place.fd, NULL, NULL);
 		if (fd < 0 && (errno == EMFILE || errno == ENFILE
 			|| errno == ENOBUFS || errno == ENOMEM)) {
 			log_warn("control: cannot take a caller: %s",
@@ -418,7 +294,7 @@ void control_react(struct control *c, const struct pollfd *fds, size_t count,
 	for (i = 0; i < count; i++) {
 		if (fds[i].revents == 0)
 			continue;
-		if (fds[i].fd == c->fd)
+		if (fds[i].fd == c->place.fd)
 			knocked = true;
 		else if ((caller = find_caller(c, fds[i].fd)) != NULL)
 			serve(c, caller, now);

@@ -8,7 +8,7 @@
 #include "agent/roster.h"
 
 /*
- * The parent's loop, for fetch and for the daemon: starts a worker for each
+ * The parent of all workers, for fetch and for the daemon: starts one for each
  * account that the scheduler hands out, runs its programs, collects its
  * report, and tells the scheduler. It never reads a byte from the network,
  * never waits for anything but all of its descriptors at once, and allocates
