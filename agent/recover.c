@@ -226,6 +226,9 @@ static bool sweep(struct batch *batch, const struct dest_env *env,
 	struct sweeper sweeper = { batch->ledger, ERR_INIT };
 	struct stage own;
 
+	/* Redirecting may have left it, empty: nothing would want it, and what
+	 * comes next would be staged in a file without a name. */
+	stage_end(&batch->dest->stage);
 	stage_init(&own, env->stage_dir, env->stage_path, env->tag);
 	if (!stage_sweep(&own, wanted, &sweeper, err)
 	    || (batch->dest->stage.dir != env->stage_dir && !stage_sweep(

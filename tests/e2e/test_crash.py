@@ -142,6 +142,24 @@ def both(work, *args):
     tap.each(jobs, lambda way: tap.diag("%s: %d crashes" % (way, jobs[way].result())))
 
 
+def hand_over(call, number):
+    """A program refuses two messages; from then on there is an mbox, and the
+    first fetch into that is killed. Say whether it came to that."""
+    with Fetch("mbox", False) as fetch:
+        account = fetch.server.account({"pipe": ["/bin/false"]}, limits={"messages": 2})
+        fetch.one.configure({"box": account})
+        fetch.one.fetch()
+        fetch.one.configure({"box": fetch.server.account(WAYS["mbox"][0](fetch.one), keep=False)})
+        crashed = fetch.killed(call, number)
+        fetch.settle()
+        fetch.settle()
+        try:
+            fetch.check(0)
+        except AssertionError as error:
+            raise AssertionError("killed at %s %d: %s" % (call, number, error))
+        return crashed
+
+
 WIRED = []
 
 
@@ -162,6 +180,14 @@ def every_call(_env):
 @tap.case("killed again while it recovers: nothing lost, nothing twice")
 def again(_env):
     both(sample, int(os.environ.get("E2E_CRASHES", "25")))
+
+
+@tap.case("killed while an mbox takes over from a program: nothing lost, nothing twice")
+def taken_over(_env):
+    crashes = sum(sum(1 for _ in itertools.takewhile(lambda number: hand_over(call, number),
+                                                     itertools.count(1)))
+                  for call in ("write", "fsync", "fdatasync", "ftruncate", "unlinkat"))
+    tap.diag("%d crashes" % crashes)
 
 
 if __name__ == "__main__":
