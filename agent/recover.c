@@ -43,6 +43,10 @@ static bool settle(struct batch *batch, size_t n, struct err *err)
 	struct item *items[LIMIT_BATCH_MESSAGES];
 
 	batch_items(batch, items, n);
+	/* A pass that was killed may have handed them to the kernel alone. */
+	if (!batch->dest->kind->hints_first
+	    && !ledger_sync(batch->ledger, err))
+		return false;
 	return batch->dest->kind->settle(batch->dest, items, n, err)
 		&& batch_finish(batch, n, err);
 }

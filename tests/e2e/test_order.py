@@ -7,6 +7,7 @@ nothing is deleted on the server before its name is flushed; QUIT, by which
 some servers take a message for read, comes after all of that.
 """
 
+import os
 import re
 
 from harness import readers, tap, trace, wire
@@ -89,6 +90,24 @@ def maildir(_env):
             tap.equal(order.deleted, 0 if keep else len(MESSAGES), "DELEs in the trace")
             tap.equal(order.quits, 1, "QUITs in the trace")
             tap.equal(wire.digests(readers.maildir(one.path("Mail"))), WANTED, "messages")
+
+
+@tap.case("Maildir: what a pass noted that was killed before the flush is flushed, then renamed")
+def unflushed(_env):
+    for number in range(1, 20):
+        with fetching(server_tls="none", keep=True) as (one, _server):
+            one.prefix = trace.killer("fdatasync", number)
+            tap.check(one.fetch().status != 0, "it never came to an unflushed intent")
+            one.prefix = []
+            left = set(readers.litter(one.path("Mail")))
+            if " intent " not in one.ledger("box") or len(left) != len(MESSAGES):
+                continue
+            result, calls = trace.record(one, "fetch")
+            tap.equal(result.status, 0, "exit status of\n%s" % result)
+            order = Order(one.path("Mail/tmp"), one.path("Mail/new"))
+            order.written = order.flushed = order.intended = {os.path.basename(f) for f in left}
+            tap.equal(len(order.follow(calls).durable), len(MESSAGES), "messages in the trace")
+            return
 
 
 @tap.case("mbox: the ledger first, then the append, its flush, and only then DELE")
