@@ -325,7 +325,8 @@ static ssize_t receive(struct tls *tls, char *buf, size_t cap)
 			break;
 		got += (size_t)n;
 	} while (cap - got >= RECORD && record_waits(tls));
-	if (n < 0 && gnutls_error_is_fatal((int)n))
+	if (n < 0 && (n == GNUTLS_E_REHANDSHAKE
+			|| gnutls_error_is_fatal((int)n)))
 		tls->failed = (int)n;
 	return got != 0 ? (ssize_t)got : n;
 }
