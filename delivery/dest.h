@@ -61,8 +61,8 @@ struct dest_kind {
 	 * not, the pass makes its record durable before release: an mbox may
 	 * not change, and a program's success may not be forgotten, first. */
 	bool shows_delivery;
-	/* commit calls hint_sync before anything can be seen of a message:
-	 * what is intended becomes durable with the first hints. */
+	/* commit and settle call hint_sync before anything can be seen of a
+	 * message: what is intended becomes durable with the first hints. */
 	bool hints_first;
 	bool (*open)(struct dest *dest, struct err *err);
 	bool (*stage)(struct dest *dest, struct item *item,
