@@ -27,8 +27,8 @@ static bool check_owner(const struct account_dir *d, struct err *err)
 	return true;
 }
 
-/* For people and for the second process; the kernel's lock is what counts. As
- * long as any, so that it covers the last one. */
+/* For people and for the second process; the kernel's lock is what counts. The
+ * text is as long as the longest pid, so it covers that of the last pass. */
 static void write_pid(int fd)
 {
 	char text[24];

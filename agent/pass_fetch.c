@@ -36,8 +36,8 @@ static uint64_t room(const struct pass *pass, const char **path_r)
 	return mbox;
 }
 
-/* Other programs write too: looks again before each message, if there is not
- * much room. */
+/* Other programs write too: looks again after so many bytes, and if there is not
+ * much room before each message. */
 static bool is_room(struct pass *pass, uint64_t size, struct err *err)
 {
 	uint64_t more = room_needed(pass, size), need, free_now;

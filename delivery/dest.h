@@ -20,6 +20,7 @@
  *	sync	and stay there through a power cut
  *	(the pass writes down that they are delivered)
  *	release	locks are let go, staged files of delivered items removed
+ *		(of an earlier pass's pack by the sweep)
  *
  * and after a crash, in place of commit,
  *

@@ -273,7 +273,7 @@ static bool cut_pack(struct stage *stage, uint64_t at, struct err *err)
 		stage->pack.end = at;
 		return true;
 	}
-	/* It stays in between. */
+	/* What was to go stays; the next message begins behind it. */
 	stage->pack.end = (uint64_t)lseek(stage->pack.fd, 0, SEEK_END);
 	return err_sys(err, errno, "cannot shorten %s/%s", stage->path,
 		stage->pack.name);

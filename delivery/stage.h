@@ -81,7 +81,8 @@ void stage_seal(struct stage *stage, const struct item *item);
  * becomes ITEM_STAGED, or ITEM_VOID when it is missing or not whole. */
 bool stage_reopen(struct stage *stage, struct item *item, struct err *err)
 	MUST_USE;
-/* Data of all n items and the directory itself are durable. */
+/* Data of all n items and the directory itself are durable. They are all in the
+ * pack, or none is. */
 bool stage_sync(struct stage *stage, struct item *const *items, size_t n,
 	struct err *err) MUST_USE;
 /* Reads bytes of a staged message; *got_r is less than len only at its end. */
