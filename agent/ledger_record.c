@@ -155,7 +155,7 @@ static size_t put_field(const struct record *record, const struct field *f,
 
 static uint32_t crc_of(uint32_t before, const char *s, size_t len)
 {
-	return (uint32_t)crc32_z(before, (const Bytef *)s, len);
+	return (uint32_t)crc32(before, (const Bytef *)s, (uInt)len);
 }
 
 static void put_crc(char *out, uint32_t crc)

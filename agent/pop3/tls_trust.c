@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <fcntl.h>
-#include <gnutls/abstract.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,25 +32,24 @@ static void prefer(gnutls_priority_t *priority, gnutls_group_t group,
 {
 	const unsigned int *list;
 	gnutls_priority_t other;
-	char *text = NULL;
+	char text[1024];
 	size_t len;
 	int i, count = gnutls_priority_group_list(*priority, &list);
-	FILE *out;
 
-	if (count <= 0 || list[0] != (unsigned int)over
-	    || (out = open_memstream(&text, &len)) == NULL)
+	if (count <= 0 || list[0] != (unsigned int)over)
 		return;
-	fprintf(out, "%s:-GROUP-ALL:+GROUP-%s", PRIORITY,
-		gnutls_group_get_name(group));
-	for (i = 0; i < count; i++)
+	len = (size_t)snprintf(text, sizeof(text), "%s:-GROUP-ALL:+GROUP-%s",
+		PRIORITY, gnutls_group_get_name(group));
+	for (i = 0; i < count && len < sizeof(text); i++)
 		if (list[i] != (unsigned int)group)
-			fprintf(out, ":+GROUP-%s", gnutls_group_get_name(
+			len += (size_t)snprintf(text + len, sizeof(text) - len,
+				":+GROUP-%s", gnutls_group_get_name(
 				(gnutls_group_t)list[i]));
-	if (fclose(out) == 0 && gnutls_priority_init(&other, text, NULL) >= 0) {
-		gnutls_priority_deinit(*priority);
-		*priority = other;
-	}
-	free(text);
+	if (len >= sizeof(text)
+	    || gnutls_priority_init(&other, text, NULL) < 0)
+		return;
+	gnutls_priority_deinit(*priority);
+	*priority = other;
 }
 
 static void make_priorities(struct tls_trust *trust)
@@ -60,21 +58,6 @@ static void make_priorities(struct tls_trust *trust)
 	    || gnutls_priority_init(&trust->p256, PRIORITY, NULL) < 0)
 		mem_exhausted();
 	prefer(&trust->priority, GNUTLS_GROUP_X25519, GNUTLS_GROUP_SECP256R1);
-}
-
-/* Some libraries look a function up when it is first called: libgmp, and the C
- * library for its own malloc(), in open_memstream(). That happens here, and not
- * in every worker. */
-static void rehearse(void)
-{
-	gnutls_privkey_t key;
-
-	if (gnutls_privkey_init(&key) < 0)
-		return;
-	if (gnutls_privkey_generate(key, GNUTLS_PK_ECDH_X25519,
-		GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_X25519), 0) < 0)
-		log_debug("this GnuTLS knows no X25519");
-	gnutls_privkey_deinit(key);
 }
 
 /* Another version may judge otherwise. */
@@ -97,7 +80,6 @@ struct tls_trust *tls_trust_new(bool load)
 	const uint64_t number = digest_random();
 
 	make_priorities(trust);
-	rehearse();
 	/* What was judged by it holds for this process. */
 	system->digest = measure(&number, sizeof(number));
 	system->count = gnutls_certificate_allocate_credentials(&system->cred);
