@@ -90,12 +90,14 @@ static bool load_file(struct ledger *l, FILE *file, struct err *err)
 		else if (load.bad == 0)
 			load.bad = load.line + 1;
 	}
+	/* getline() ends for want of memory, too: what comes then must not be
+	 * taken for missing. */
+	if (ok && !feof(file))
+		ok = err_sys(err, errno, "cannot read %s", l->path);
 	free(line);
 	arena_free(load.texts);
 	if (!ok)
 		return false;
-	if (ferror(file))
-		return err_sys(err, errno, "cannot read %s", l->path);
 	if (load.bad != 0) {
 		log_info(
 			"%s: the last write was cut off at line %zu; continuing from there",

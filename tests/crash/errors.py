@@ -24,6 +24,9 @@ def listed(name, events, allocations, options):
     yield from places.sample(places.errors(name, events), count["errors"], seed)
     yield from places.sample(places.dying_disk(name, events), count["dying"], seed)
     yield from places.allocations(name, allocations, count["memory"], random.Random(seed))
+    if name.endswith("-second"):
+        # What is read must not end where memory does.
+        yield from places.each_allocation(name, allocations)
 
 
 def baseline(name):

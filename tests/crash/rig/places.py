@@ -179,6 +179,12 @@ def allocations(scenario, count, wanted, rng):
         yield Place(scenario, (Fault("fail", at, ("malloc",), "ENOMEM", how_long),))
 
 
+def each_allocation(scenario, count):
+    """Memory that runs out once, anywhere."""
+    for at in range(1, count + 1):
+        yield Place(scenario, (Fault("fail", at, ("malloc",), "ENOMEM"),))
+
+
 def compound(scenario, events, wanted, rng):
     """A crash, and then another fault while it is recovered from."""
     numbers = [e.number for e in _counted(events)]
