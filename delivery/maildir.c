@@ -28,17 +28,21 @@ static void final_name(const struct item *item, char *out, size_t cap)
 	snprintf(out, cap, "%s,S=%" PRIu64, item->name, item->size);
 }
 
-static int open_sub(const struct dest *dest, const char *name, struct err *err)
+/* Opens cur, new or tmp, made if need be; then *made_r. */
+static int open_sub(const struct dest *dest, const char *name, bool *made_r,
+	struct err *err)
 {
-	int fd;
+	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+	int fd = openat(dest->fd, name, flags);
 
-	if (!fsx_mkdirat(dest->fd, name, err)) {
-		err_prefix(err, "Maildir %s", dest->path);
-		return -1;
+	if (fd < 0 && errno == ENOENT
+	    && (mkdirat(dest->fd, name, 0700) == 0 || errno == EEXIST)) {
+		*made_r = true;
+		fd = openat(dest->fd, name, flags);
 	}
-	fd = openat(dest->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		err_sys(err, errno, "cannot open %s/%s", dest->path, name);
+		err_sys(err, errno, "cannot open or make %s/%s", dest->path,
+			name);
 	return fd;
 }
 
@@ -79,6 +83,7 @@ static bool maildir_open(struct dest *dest, struct err *err)
 {
 	static const struct filter_options plain = { false, false };
 	static const struct filter_options packed = { false, true };
+	bool made = false;
 	int cur;
 
 	if (dest->may_make && access(dest->path, F_OK) < 0 && errno == ENOENT
@@ -87,16 +92,17 @@ static bool maildir_open(struct dest *dest, struct err *err)
 	dest->fd = fsx_opendir(dest->path, err);
 	if (dest->fd < 0)
 		return false;
-	cur = open_sub(dest, "cur", err);
+	cur = open_sub(dest, "cur", &made, err);
 	if (cur < 0)
 		return false;
 	close(cur);
-	dest->dir = open_sub(dest, "new", err);
+	dest->dir = open_sub(dest, "new", &made, err);
 	if (dest->dir < 0)
 		return false;
-	dest->stage.dir = open_sub(dest, "tmp", err);
+	dest->stage.dir = open_sub(dest, "tmp", &made, err);
 	dest->stage.path = dest->path;
-	if (dest->stage.dir < 0)
+	if (dest->stage.dir < 0
+	    || (made && !fsx_sync_dir(dest->fd, dest->path, err)))
 		return false;
 	stage_init(&dest->stage, dest->stage.dir, dest->path, dest->env->tag);
 	dest->chain = filter_new(dest->gzip ? &packed : &plain);
