@@ -78,7 +78,7 @@ void pass_forget_glance(struct pass *pass)
 /* Whatever went wrong may have come of what was remembered. */
 void pass_forget(struct pass *pass)
 {
-	memset(&pass->memory.recall, 0, sizeof(pass->memory.recall));
+	recall_forget(&pass->memory.recall);
 	memset(&pass->memory.found, 0, sizeof(pass->memory.found));
 	pass_forget_glance(pass);
 }

@@ -87,13 +87,18 @@ bool auth_send(struct login *login, const char *line, const char *mask,
 	return send_line(login, line, mask, line, false, reply_r, err);
 }
 
+/* What relied on that cannot go on. */
+static bool heard_all(const struct reply *reply, struct err *err)
+{
+	return reply->kind != REPLY_CONTINUE || err_set(err, ERR_PROTO,
+		"the server wants to hear more where the login should end");
+}
+
 static bool send_last(struct login *login, const char *line, const char *mask,
 	const char *hidden, struct reply *reply_r, struct err *err)
 {
 	return send_line(login, line, mask, hidden, login->burst, reply_r, err)
-		&& (!login->burst || reply_r->kind != REPLY_CONTINUE
-		|| err_set(err, ERR_PROTO,
-			"the server wants to hear more where the login should end"));
+		&& (!login->burst || heard_all(reply_r, err));
 }
 
 bool auth_send_last(struct login *login, const char *line, const char *mask,
@@ -124,8 +129,11 @@ bool auth_message(struct login *login, const char *name, const char *message,
 {
 	size_t len = strlen("AUTH  \r\n") + strlen(name) + strlen(message);
 
-	if (login->burst && len <= LIMIT_COMMAND_LINE)
-		return in_one_line(login, name, message, reply_r, err);
+	if (login->brief && len <= LIMIT_COMMAND_LINE) {
+		login->client->on_trust = true;
+		return in_one_line(login, name, message, reply_r, err)
+			&& heard_all(reply_r, err);
+	}
 	if (!auth_invite(login, name, reply_r, err))
 		return false;
 	if (reply_r->kind == REPLY_CONTINUE)
@@ -303,6 +311,15 @@ static bool ends_here(const struct client *client, const struct err *err)
 		|| (client_on_trust(client) && err->code != ERR_CODE_AUTH);
 }
 
+/* At first contact: who takes commands in a row is not of those that drop a long
+ * line, and who marks a refused secret shows that a refusal without the mark is
+ * about the form. */
+static bool takes_one_line(const struct client *client)
+{
+	return client->recall == NULL && client->capa.auth_resp_code
+		&& client_may_go_ahead(client);
+}
+
 static bool log_in(struct login *login, struct err *err)
 {
 	struct client *client = login->client;
@@ -314,6 +331,7 @@ static bool log_in(struct login *login, struct err *err)
 	login->y = client->recall == NULL && hides_plus(&client->capa);
 	login->burst = prefer_known(login, list, count)
 		&& client->capa.pipelining && client->ahead != AHEAD_NONE;
+	login->brief = login->burst || takes_one_line(client);
 	if (count == 0)
 		return no_mechanism(login, err);
 	note_choice(login, list[0], count);
@@ -329,7 +347,7 @@ static bool log_in(struct login *login, struct err *err)
 	log_debug("%s was refused, trying %s", config_auth_name(list[0]),
 		config_auth_name(list[i]));
 	err_clear(err);
-	login->burst = false;
+	login->burst = login->brief = false;
 	note_choice(login, list[i], count);
 	snprintf(client->why, sizeof(client->why), "%s was refused",
 		config_auth_name(list[0]));

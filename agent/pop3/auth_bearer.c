@@ -42,8 +42,9 @@ bool auth_bearer(struct login *login, const char *name, struct err *err)
 	if (!bearer_is_token(login->secret->text))
 		return err_set(err, ERR_CONFIG,
 			"token: it has a character that no token has, such as a blank");
-	/* A refusal wants an answer: nothing else may be on its way. */
-	login->burst = false;
+	/* A refusal looks like an invitation, and wants an answer: nothing else
+	 * may be on its way. */
+	login->burst = login->brief = false;
 	message = bearer_message(oauthbearer, account->user, account->host,
 		(unsigned int)account->port, login->secret->text);
 	ok = auth_message(login, name, message, &reply, err);

@@ -19,6 +19,7 @@ struct login {
 	bool y;				/* SCRAM: we could bind, the server not */
 	bool burst;			/* what comes next leaves with the last
 					 * message */
+	bool brief;			/* AUTH takes its only message along */
 };
 
 /* One attempt with the mechanism of that SASL name (NULL outside SASL).
@@ -55,8 +56,8 @@ bool auth_send_last(struct login *login, const char *line, const char *mask,
 /* The whole of a mechanism in which the client says one thing. A server that
  * refuses the command without a word about the login gets it again with the
  * message in the same line: nothing secret had been sent, so the refusal is
- * not about the secret, and some know no other form. In a burst it is one
- * line at once, if that is short enough for one. */
+ * not about the secret, and some know no other form. If the login is to be brief
+ * it is one line at once, on trust, if that is short enough for one. */
 bool auth_message(struct login *login, const char *name, const char *message,
 	struct reply *reply_r, struct err *err);
 

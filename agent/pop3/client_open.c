@@ -207,7 +207,7 @@ struct client *client_open(const struct client_options *options,
 /* RFC 2449 section 6.6: who takes commands in a row does so before the login
  * and behind it. Who turned out not to has been remembered. In the clear a
  * surprise may be of somebody who wants to see a second login. */
-static bool may_go_ahead(const struct client *client)
+bool client_may_go_ahead(const struct client *client)
 {
 	return client->ahead != AHEAD_NONE && client->capa.pipelining
 		&& recall_allowed(client->options.account)
@@ -218,7 +218,7 @@ static bool may_go_ahead(const struct client *client)
  * next in any case. */
 static bool ask_capa_and_more(struct client *client, struct err *err)
 {
-	bool more = may_go_ahead(client);
+	bool more = client_may_go_ahead(client);
 
 	return put_capa(client, err)
 		&& (!more || client_put_ahead(client, err))

@@ -55,6 +55,10 @@ bool client_must(struct client *client, const char *line, uint64_t seconds,
 	enum err_class class, struct reply *reply_r, struct err *err) MUST_USE;
 const struct account_timeouts *client_timeouts(const struct client *client);
 
+/* At first contact: a server that has just announced PIPELINING is trusted with
+ * more than it was asked for. */
+bool client_may_go_ahead(const struct client *client);
+
 /* Puts the commands that leave with the login. */
 bool client_put_ahead(struct client *client, struct err *err) MUST_USE;
 /* How many of these have left already; none from now on. */

@@ -75,6 +75,11 @@ void recall_doubt(struct recall *recall, int64_t now)
 	recall->ticket_len = 0;
 }
 
+void recall_forget(struct recall *recall)
+{
+	*recall = (struct recall){ .doubted = recall->doubted };
+}
+
 bool recall_doubted(const struct recall *recall, int64_t now)
 {
 	return recall->doubted != 0 && is_recent(recall->doubted, now);

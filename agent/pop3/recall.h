@@ -45,6 +45,10 @@ bool recall_holds(const struct recall *recall, const struct account *account,
 /* It has led to a surprise: the ticket is given up with it. */
 void recall_doubt(struct recall *recall, int64_t now);
 bool recall_doubted(const struct recall *recall, int64_t now);
+
+/* Everything but the doubt: who refuses what was not asked for, and the login
+ * besides, would see two logins in each pass. */
+void recall_forget(struct recall *recall);
 /* Takes over what was learnt now; a doubt stays if it is nothing else. Keys
  * are those of `news`; its ticket is left out. */
 void recall_renew(struct recall *recall, const struct recall *news,

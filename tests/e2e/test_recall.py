@@ -94,8 +94,8 @@ def real(_env):
             proxy.stdout.close()
         # Connecting is one more, and the end of TLS one that nobody waits for: with
         # PLAIN these are five round trips. The first time CAPA comes before and behind
-        # the login, PLAIN waits to be invited, and RETR follows.
-        first = {"scram-sha-256": 11, "login": 10}.get(way, 9)
+        # the login, and RETR follows.
+        first = {"scram-sha-256": 11, "login": 10, "user": 9, "plain": 8}[way]
         later = {"scram-sha-256": 8, "login": 7}.get(way, 5)
         tap.equal(bursts, [first, later, later], way)
         tap.equal(memoryfile.read(one, "box")["recall_mechanism"], way, "mechanism")
@@ -149,6 +149,11 @@ NEW_AND_UNFIT = (
     "on UIDL #1 stall",
     "on UIDL #1 endless-line",
     "on UIDL #1 do-then-close",
+    'on AUTH #1 err "Syntax error"',
+    'on AUTH #1 reply "+ \\r\\n"',
+    "on AUTH #1 close",
+    "on AUTH #1 reset",
+    "on AUTH #1 stall",
 )
 
 
@@ -157,11 +162,16 @@ def first_contact(_env):
     def play(what):
         options, bursts = what
         with known(*options, learn=0) as box:
-            tap.equal(box.poll().bursts[3:3 + len(bursts)], bursts, "behind the login")
+            tap.equal(box.poll().bursts[1:1 + len(bursts)], bursts, "behind the first CAPA")
             box.here(FEW)
-    tap.each([((), [["CAPA", "UIDL", "LIST"]]),
-              (("--without", "pipelining", "--strict-lockstep"), [["CAPA"], ["UIDL"], ["LIST"]])],
-             play)
+    secret, listing = ["********"], ["CAPA", "UIDL", "LIST"]
+    tap.each([((), [["AUTH"], listing]),
+              (("--without", "resp-codes"), [["AUTH"], secret, listing]),
+              (("--without", "pipelining", "--strict-lockstep"),
+               [["AUTH"], secret, ["CAPA"], ["UIDL"], ["LIST"]])], play)
+    with known(rules=['on AUTH #1+ err "[AUTH] no"'], learn=0) as box:
+        poll = box.poll(status=77)
+        tap.equal((poll.connections, poll.logins), (1, 1), "connections, logins when refused")
 
 
 @tap.case("one that cannot take even that gets it in lock-step, and no burst for a day")
@@ -292,13 +302,15 @@ def refused(_env):
     def play(what):
         way, (words, status, logins) = what
         with known(**credentials(way)) as box:
-            box.rules(*(rule % words for rule in ('on AUTH #2 err "%s"', 'on SASL * err "%s"',
-                                                  'on PASS * err "%s"')))
+            # The next poll asks anew, and whoever marks refusals gets one line then.
+            box.rules(*(rule % words for rule in (
+                ('on AUTH #2 err "%s"', 'on AUTH #3 err "%s"')[:3 - logins]
+                + ('on SASL * err "%s"', 'on PASS * err "%s"'))))
             poll = box.poll(status=status)
             tap.equal((poll.logins, poll.connections), (logins, logins), "logins, connections")
             tap.equal(box.poll(status=status).logins, 1, "logins of the next poll")
             box.rules()
-            tap.equal([box.poll().burst() for _ in range(2)], [False, True], "bursts")
+            tap.equal([box.poll().burst() for _ in range(2)], [False, logins == 1], "bursts")
             box.here(FEW)
     tap.each([("plain", words) for words in WORDS] + [("user", WORDS[0]), ("user", WORDS[-1])],
              play)
