@@ -205,6 +205,14 @@ bool reply_uidl(const char *line, size_t len, uint64_t *number_r,
 	return true;
 }
 
+/* No name of a mechanism has anything but printable ASCII in it. */
+static char sasl_char(char c)
+{
+	if (is_blank(c))
+		return ' ';
+	return c > ' ' && c <= '~' ? (char)toupper((unsigned char)c) : '?';
+}
+
 static void take_sasl(struct capa *capa, const char *rest, size_t len)
 {
 	size_t n = 0, i;
@@ -212,8 +220,7 @@ static void take_sasl(struct capa *capa, const char *rest, size_t len)
 	capa->sasl = true;
 	capa->sasl_list[n++] = ' ';
 	for (i = 0; i < len && n + 2 < sizeof(capa->sasl_list); i++)
-		capa->sasl_list[n++] = is_blank(rest[i]) ? ' '
-			: (char)toupper((unsigned char)rest[i]);
+		capa->sasl_list[n++] = sasl_char(rest[i]);
 	/* Half a name may be another name. */
 	while (i < len && n != 0 && capa->sasl_list[n - 1] != ' ')
 		n--;

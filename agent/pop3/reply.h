@@ -57,7 +57,8 @@ struct capa {
 	bool known;			/* the server answered CAPA */
 	bool top, uidl, user, pipelining, stls, resp_codes, auth_resp_code;
 	bool sasl;
-	char sasl_list[512];		/* mechanisms, upper case, blanks around */
+	char sasl_list[512];		/* mechanisms, upper case, printable,
+					 * blanks around */
 	char implementation[128];	/* escaped */
 	char expire[32], login_delay[32];	/* escaped; "" if absent */
 };

@@ -148,11 +148,16 @@ def talk_error(_env):
 
 
 @tap.case("what a hostile server says is shown without control characters")
-def talk_escapes(_env):
-    with fetching('on NOOP reply "+OK \\x1b]0;title\\x07\\x9b31m\\r\\n"') as (one, _):
-        out = one.run("talk", "box", "NOOP").out
-        bad = set(out) & {"\x1b", "\x07", "\x9b", "\udc9b"}
-        tap.check(not bad, "control characters in the output: %r" % bad, repr(out))
+def escapes(_env):
+    words = "\\x1b]0;title\\x07\\x9b31m"
+    lines = "".join(word + words + "\\r\\n" for word in (
+        "SASL PLAIN ", "IMPLEMENTATION ", "EXPIRE ", "LOGIN-DELAY ", "USER\\r\\nUIDL\\r\\nX"))
+    with fetching('on NOOP reply "+OK %s\\r\\n"' % words, 'on GREETING reply "+OK %s\\r\\n"' % words,
+                  'on CAPA reply "+OK\\r\\n%s.\\r\\n"' % lines) as (one, _):
+        for command in (["talk", "box", "NOOP"], ["probe", "box"]):
+            result = one.expect(0, *command)
+            bad = set(result.out + result.err) & {"\x1b", "\x07", "\x9b", "\udc9b"}
+            tap.check(not bad, "control characters in the output: %r" % bad, repr(result.out))
 
 
 @tap.case("an independent client finds the maildrop as talk left it")
