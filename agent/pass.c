@@ -283,8 +283,13 @@ static bool hold_session(struct pass *pass, struct err *err)
 {
 	bool glance = pass_may_glance(pass), same;
 
-	if (!open_session(pass, glance, err)
-	    || !survey(pass, glance, &same, err))
+	if (!open_session(pass, glance, err))
+		return false;
+	/* The login was a surprise already: a look that is another one would
+	 * cost a third. */
+	if (recall_doubted(&pass->memory.recall, clock_wall()))
+		glance = false;
+	if (!survey(pass, glance, &same, err))
 		return false;
 	if (same)
 		return pass_leave(pass, err);

@@ -224,6 +224,16 @@ def odd(_env):
     tap.each([(True, rule) for rule in ODD] + [(False, ODD[0]), (False, ODD[-2])], play)
 
 
+@tap.case("a login that is answered oddly before a look that is: one login more, not two")
+def odd_twice(_env):
+    with settled() as box:
+        box.rules("on AUTH #3 close", "on STAT 1 close")
+        poll = box.poll()
+        tap.equal((poll.connections, poll.logins, poll.looked()), (2, 2, False),
+                  "connections, logins, look")
+        box.here(MANY)
+
+
 @tap.case("a QUIT after a look that is not answered is none the worse for it")
 def unanswered(_env):
     with settled() as box:
