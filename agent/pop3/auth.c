@@ -64,6 +64,14 @@ bool auth_invite(struct login *login, const char *name, struct reply *reply_r,
 	return true;
 }
 
+/* Who does not hear the secret cannot repeat it, and a challenge that happens
+ * to hold the few letters of one must be answered as it is. */
+static void hide(const struct login *login, const char *hidden)
+{
+	wire_hide(login->client->wire, login->untold ? NULL
+		: login->secret->text, hidden);
+}
+
 /* `hidden` is the part of the line that nobody may see. */
 static bool send_line(struct login *login, const char *line, const char *mask,
 	const char *hidden, bool ahead, struct reply *reply_r, struct err *err)
@@ -72,12 +80,12 @@ static bool send_line(struct login *login, const char *line, const char *mask,
 	bool ok;
 
 	client_patience(client, login->account->timeouts.login);
-	wire_hide(client->wire, login->secret->text, hidden);
+	hide(login, hidden);
 	ok = client_in_step(client, err)
 		&& wire_put_secret(client->wire, line, mask, err)
 		&& (!ahead || client_put_ahead(client, err))
 		&& client_reply(client, "the login", reply_r, err);
-	wire_hide(client->wire, login->secret->text, NULL);
+	hide(login, NULL);
 	return ok;
 }
 
@@ -247,6 +255,8 @@ static bool may_follow(const struct login *login, enum auth_mech refused,
 static bool attempt(struct login *login, enum auth_mech mech, struct err *err)
 {
 	client_patience(login->client, login->account->timeouts.login);
+	login->untold = mechanisms[mech].library;
+	hide(login, NULL);
 	return mechanisms[mech].attempt(login, mechanisms[mech].sasl, err);
 }
 
@@ -361,7 +371,6 @@ bool auth_run(struct client *client, const struct secret *secret,
 		.account = client->options.account, .secret = secret };
 	bool ok;
 
-	wire_hide(client->wire, secret->text, NULL);
 	ok = log_in(&login, err);
 	wire_hide(client->wire, NULL, NULL);
 	return ok;

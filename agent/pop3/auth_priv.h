@@ -20,6 +20,7 @@ struct login {
 	bool burst;			/* what comes next leaves with the last
 					 * message */
 	bool brief;			/* AUTH takes its only message along */
+	bool untold;			/* the server never hears the secret */
 };
 
 /* One attempt with the mechanism of that SASL name (NULL outside SASL).

@@ -10,7 +10,7 @@ import base64
 import os
 
 from harness import agent, corpus, popd, readers, tap
-from harness.scene import QUICK, world
+from harness.scene import QUICK, fetching, world
 
 MESSAGES = corpus.simple(2)
 PASSWORD = "Tr0ub4dor-and-3"
@@ -192,6 +192,17 @@ def challenges(_env):
         result, server = broken(mech, challenge(CHALLENGES["success"]))
         tap.check("without proving" in result.err, "taken for a login", result)
         tap.equal(sent(server)[2:], [], "sent behind a login without a proof")
+
+
+@tap.case("a password that stands in every challenge by chance")
+def in_challenge(_env):
+    if lacks_sasl():
+        raise tap.Skip("built without GNU SASL")
+    # "r=" of SCRAM and "<" of CRAM-MD5 in base64.
+    for mech, word in (("scram-sha-256", "cj"), ("cram-md5", "P")):
+        with fetching(auth=[mech], password=word, server_password=word,
+                      options=("--sasl", mech.upper())) as (one, _):
+            one.expect(0, "fetch")
 
 
 @tap.case("hostile first messages of SCRAM, with too many rounds of hashing (T-AUTH-17, 18)")
