@@ -9,6 +9,9 @@
 #define RENUMBERED_FROM 10
 /* The memory of a million entries is looked up so many messages ahead. */
 #define LOOK_AHEAD 8
+/* Among entries of one UID: half a second, in which each of 4,000 is held
+ * against all others. Servers that are merely odd list a UID twice. */
+#define MOST_STEPS 20000000
 
 bool plan_due(const struct account *account, const struct ledger_entry *entry,
 	int64_t now)
@@ -36,15 +39,24 @@ static bool candidate(const struct ledger_entry *e)
 		&& !(e->uid_len == 0 && e->state == LEDGER_GONE);
 }
 
+/* The next entry of the same UID. There are few, unless the server wants us to
+ * search for ever: then the first one has to do, and content decides. */
+static struct ledger_entry *next_same(struct plan *plan,
+	const struct listed *listed, const struct ledger_entry *after)
+{
+	if (after != NULL && plan->searched++ >= MOST_STEPS)
+		return NULL;
+	return ledger_find(plan->ledger, listed->uid, listed->uid_len, after);
+}
+
 /* The entry that UID and size point to; one of the same size if there is a
  * choice (some servers list a UID twice). */
-static struct ledger_entry *lookup(const struct plan *plan,
+static struct ledger_entry *lookup(struct plan *plan,
 	const struct listed *listed)
 {
 	struct ledger_entry *e = NULL, *best = NULL;
 
-	while ((e = ledger_find(plan->ledger, listed->uid, listed->uid_len, e))
-	       != NULL)
+	while ((e = next_same(plan, listed, e)) != NULL)
 		if (candidate(e) && (best == NULL
 			|| (best->listed != listed->size
 				&& e->listed == listed->size)))
@@ -52,20 +64,19 @@ static struct ledger_entry *lookup(const struct plan *plan,
 	return best;
 }
 
-static struct ledger_entry *earlier_failure(const struct plan *plan,
+static struct ledger_entry *earlier_failure(struct plan *plan,
 	const struct listed *listed)
 {
 	struct ledger_entry *e = NULL;
 
-	while ((e = ledger_find(plan->ledger, listed->uid, listed->uid_len, e))
-	       != NULL)
-		if (e->state == LEDGER_FAILED && listed->uid_len != 0
-		    && e->listed == listed->size)
+	while (listed->uid_len != 0
+	       && (e = next_same(plan, listed, e)) != NULL)
+		if (e->state == LEDGER_FAILED && e->listed == listed->size)
 			return e;
 	return NULL;
 }
 
-static void fetch(const struct plan *plan, struct plan_message *m)
+static void fetch(struct plan *plan, struct plan_message *m)
 {
 	uint64_t limit = plan->account->limits.message;
 
@@ -78,7 +89,7 @@ static void fetch(const struct plan *plan, struct plan_message *m)
 		m->action = PLAN_FETCH;
 }
 
-static void decide(const struct plan *plan, struct plan_message *m,
+static void decide(struct plan *plan, struct plan_message *m,
 	uint64_t last)
 {
 	struct ledger_entry *e;
@@ -222,14 +233,15 @@ static struct ledger_entry *match_lost(const struct plan *plan,
 
 /* An unclaimed entry that `same` recognises: of the message's UID, or, when
  * the server has renumbered, of its size. */
-static struct ledger_entry *match(const struct plan *plan,
+static struct ledger_entry *match(struct plan *plan,
 	struct plan_message *m, const struct identity *identity, same_fn *same)
 {
 	struct ledger_entry *e = NULL;
 	struct identity id;
 
-	while ((e = ledger_find(plan->ledger, m->listed->uid,
-		m->listed->uid_len, e)) != NULL) {
+	while ((e = m->listed->uid_len == 0
+		? ledger_find(plan->ledger, "", 0, e)
+		: next_same(plan, m->listed, e)) != NULL) {
 		id = ledger_identity(e);
 		if (candidate(e) && same(&id, identity))
 			return e;

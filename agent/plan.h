@@ -57,6 +57,7 @@ struct plan {
 	const struct account *account;
 	struct ledger *ledger;
 	int64_t now;
+	uint64_t searched;		/* entries of one UID */
 	bool renumbered;		/* the server has given out new UIDs */
 	/* Entries that no listed message claims by its UID, twice: in the order
 	 * of size and the one digest, and of size and the other. */

@@ -240,6 +240,39 @@ static void test_decision(const struct decision *d)
 	teardown();
 }
 
+/* A server that gives all messages one UID is not searched for ever: content
+ * decides then. */
+static void test_same_uid(void)
+{
+	static struct listed many[5000];
+	const size_t count = sizeof(many) / sizeof(many[0]);
+	const struct identity known = identity_of("c0", "h");
+	struct plan_message *last;
+	struct identity id;
+	char content[16];
+	size_t i;
+
+	keep('k');
+	setup("", "", 0);
+	for (i = 0; i < count; i++) {
+		snprintf(content, sizeof(content), "c%zu", i);
+		id = identity_of(content, "h");
+		put_delivered(ledger, "a", 1, 1000, &id)->claimed = false;
+		many[i] = (struct listed){ .uid = "a", .uid_len = 1,
+			.number = (uint32_t)i + 1, .size = 5 };
+	}
+	listing = (struct listing){ many, count, true };
+	/* The first of two takes the entry that is always looked at. */
+	many[count - 2].size = many[count - 1].size = 1000;
+	plan_make(&plan, &listing, ledger, &account, 0, NOW, arena);
+	last = &plan.messages[plan.count - 1];
+	tap_ok(plan.messages[0].action == PLAN_CHECK
+		&& plan.staying == 1 && last->action == PLAN_FETCH
+		&& plan_recognise(&plan, last, &known)
+		&& last->action == PLAN_KEEP, "one UID for all of many");
+	teardown();
+}
+
 /* What an answer to TOP makes of a message, and after it RETR. An answer of
  * "" is none: the server refused. */
 static const struct answer {
@@ -528,6 +561,7 @@ int main(void)
 		test_decision(&decisions[i]);
 	for (i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
 		test_answer(&answers[i]);
+	test_same_uid();
 	test_claims();
 	test_staying();
 	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
