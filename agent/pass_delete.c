@@ -21,7 +21,8 @@ static bool recv_dele(void *arg, size_t i, const struct reply *reply,
 
 	if (reply->kind == REPLY_OK)
 		return true;
-	log_warn("the server would not delete message %" PRIu64,
+	log_write(pass_loudness(pass),
+		"the server would not delete message %" PRIu64,
 		pass_number(pass, i));
 	return ledger_delivered(pass->ledger, pass->work[i]->entry, err);
 }

@@ -143,7 +143,7 @@ static bool retrieve(struct pass *pass, struct batch_slot *slot,
 static bool not_handed_over(struct pass *pass, struct plan_message *m,
 	const struct err *why, struct err *err)
 {
-	log_err(LOG_LEVEL_WARN, why);
+	log_err(pass_loudness(pass), why);
 	pass->counts->failed++;
 	m->action = PLAN_WAIT;
 	return pass_note_failure(pass, m, why->text, err);

@@ -4,6 +4,7 @@
 
 #include "agent/account_dir.h"
 #include "agent/base/arena.h"
+#include "agent/base/log.h"
 #include "agent/batch.h"
 #include "agent/marker.h"
 #include "agent/memory.h"
@@ -58,6 +59,7 @@ struct pass {
 	/* pass_step.c */
 	bool lockstep;			/* one command at a time */
 	bool out_of_step;		/* hold the session again, in lockstep */
+	unsigned int complaints;	/* see pass_loudness() */
 	uint64_t odd_sizes;		/* messages of another size than listed */
 	uint64_t stat_size;		/* pass_glance.c: what STAT said, or 0 */
 	struct batch batch;		/* last: its slots are not zeroed */
@@ -81,6 +83,8 @@ void pass_drop_staged(struct pass *pass);
 /* After a session: remembers a server whose sizes are not exact. */
 void pass_learn_sizes(struct pass *pass);
 
+/* How to tell what the server refuses for one more message. */
+enum log_level pass_loudness(struct pass *pass);
 /* Remembers that a message made trouble: it comes last in the next passes, and
  * later only now and then. */
 bool pass_note_failure(struct pass *pass, const struct plan_message *m,

@@ -4,6 +4,10 @@
 #include "agent/base/log.h"
 #include "agent/pass_priv.h"
 
+/* About single messages, in a pass: a person sees what it is from a few, and a
+ * million would fill the disk of the log. */
+#define MOST_WARNINGS 20
+
 /*
  * When a session goes wrong: whose fault it was, and what to do about it.
  *
@@ -42,6 +46,17 @@ void pass_learn_sizes(struct pass *pass)
 	log_info("this server's sizes are not exact");
 	if (!ledger_note_inexact(pass->ledger, &err))
 		log_err(LOG_LEVEL_WARN, &err);
+}
+
+enum log_level pass_loudness(struct pass *pass)
+{
+	if (pass->complaints < MOST_WARNINGS) {
+		pass->complaints++;
+		return LOG_LEVEL_WARN;
+	}
+	if (pass->complaints++ == MOST_WARNINGS)
+		log_warn("more messages are refused by the server: they are told at level debug only");
+	return LOG_LEVEL_DEBUG;
 }
 
 bool pass_note_failure(struct pass *pass, const struct plan_message *m,

@@ -14,7 +14,7 @@ import os
 import re
 import time
 
-from harness import agent, corpus, ledgerfile, procs, readers, tap, wire
+from harness import agent, corpus, ledgerfile, popd, procs, readers, tap, wire
 from harness.tinypop import TinyPop
 
 MESSAGES = corpus.simple(8, seed=17)
@@ -160,6 +160,22 @@ def server_poison(_env):
     # Silence costs a second each time, so that is played once.
     tap.each([(name, poison) for name in SERVER_FAULTS for poison in ("uid-00", POISON)
               if poison == POISON or "silent" not in name], play)
+
+
+@tap.case("a server that hands nothing over and deletes nothing does not fill the log")
+def flood(_env):
+    many = corpus.simple(60)
+    with popd.Popd(many, "--do", 'on RETR err "no"') as server:
+        one = agent.Agent()
+        one.configure({"box": server.account({"maildir": one.path("Mail")})})
+        lines = one.expect(75, "fetch").err.splitlines()
+        tap.check(20 < len(lines) < 30, "%d lines" % len(lines), lines)
+    with popd.Popd(many, "--do", 'on DELE err "no"') as server:
+        one = agent.Agent()
+        one.configure({"box": server.account({"maildir": one.path("Mail")}, keep=False)})
+        lines = one.expect(0, "fetch").err.splitlines()
+        tap.check(20 < len(lines) < 30, "%d lines" % len(lines), lines)
+        tap.equal(len(readers.maildir(one.path("Mail"))), len(many), "messages here")
 
 
 @tap.case("it is tried at once a few times, then with growing pauses up to six hours")
