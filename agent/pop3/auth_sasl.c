@@ -45,6 +45,9 @@ static bool answer(struct login *login, struct sasl *sasl, const char *name,
 		auth_cancel(login);
 		return false;
 	}
+	/* The signature of SCRAM that comes next would let whoever reads the
+	 * trace try passwords on it. */
+	wire_veil(login->client->wire, !first && speaks_first(name));
 	/* CRAM-MD5 may be refused, and followed by another mechanism. */
 	return (sasl_done(sasl) && speaks_first(name) ? auth_send_last
 		: auth_send)(login, line, AUTH_MASK, reply, err);
@@ -90,6 +93,7 @@ bool auth_library(struct login *login, const char *name, struct err *err)
 	if (sasl == NULL)
 		return false;
 	ok = converse(login, sasl, name, err);
+	wire_veil(login->client->wire, false);
 	sasl_free(sasl);
 	return ok;
 }

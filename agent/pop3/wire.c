@@ -21,6 +21,7 @@ struct wire {
 	wire_trace *trace;
 	void *trace_arg;
 	const char *secrets[2];		/* see wire_hide() */
+	bool veil;
 	size_t in_at, in_end;		/* unread bytes in `in` */
 	size_t out_len;
 	char in[LIMIT_WIRE_BUFFER];
@@ -222,6 +223,21 @@ void wire_hide(struct wire *wire, const char *first, const char *second)
 	wire->secrets[1] = second;
 }
 
+void wire_veil(struct wire *wire, bool on)
+{
+	wire->veil = on;
+}
+
+static void show_line(struct wire *wire, const char *line, size_t len)
+{
+	static const char veiled[] = "+ ********";
+
+	if (wire->veil && len > 2 && memcmp(line, veiled, 2) == 0)
+		show(wire, 'S', veiled, strlen(veiled));
+	else
+		show(wire, 'S', line, len);
+}
+
 bool wire_line(struct wire *wire, const char **line_r, size_t *len_r,
 	struct err *err)
 {
@@ -248,7 +264,7 @@ bool wire_line(struct wire *wire, const char **line_r, size_t *len_r,
 	if (len != 0 && line[len - 1] == '\r')
 		len--;
 	hide(wire, wire->in + (line - wire->in), len);
-	show(wire, 'S', line, len);
+	show_line(wire, line, len);
 	*line_r = line;
 	*len_r = len;
 	return true;

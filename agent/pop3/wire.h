@@ -49,6 +49,8 @@ bool wire_put_secret(struct wire *wire, const char *line, const char *mask,
 /* These texts (NULL for none) become '*' in every line that comes in, before
  * anybody sees it. They must outlive their use; NULL ends it. */
 void wire_hide(struct wire *wire, const char *first, const char *second);
+/* The trace does not show what a challenge ("+ ...") says. */
+void wire_veil(struct wire *wire, bool on);
 
 /* The next line without its line end, valid until the next call. ERR_PROTO
  * beyond LIMIT_REPLY_LINE; ERR_RETRY when the connection ends. */

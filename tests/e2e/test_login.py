@@ -205,6 +205,16 @@ def in_challenge(_env):
             one.expect(0, "fetch")
 
 
+@tap.case("the trace of SCRAM has nothing on which passwords could be tried")
+def trace(_env):
+    if lacks_sasl():
+        raise tap.Skip("built without GNU SASL")
+    result, _server, _one = play(sasl="SCRAM-SHA-256", auth=SCRAM)
+    tap.equal(result.status, 0, "exit status of\n%s" % result)
+    said = [line[6:] for line in result.err.splitlines() if line.startswith(" S: + ")]
+    tap.equal([base64.b64decode(said[1])[:2]] + said[2:], [b"r=", "********"], "challenges")
+
+
 @tap.case("hostile first messages of SCRAM, with too many rounds of hashing (T-AUTH-17, 18)")
 def rounds(_env):
     if lacks_sasl():
