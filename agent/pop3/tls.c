@@ -190,7 +190,7 @@ static bool set_priority(struct tls *tls, const struct tls_trust *trust,
 
 	return rc >= 0 || err_set(err, ERR_CONFIG,
 		"priority: GnuTLS does not understand \"%s\"",
-		where != NULL ? where : "");
+		where != NULL && where[0] != '\0' ? where : own);
 }
 
 static bool set_names(struct tls *tls, struct err *err)
@@ -420,8 +420,10 @@ void tls_free(struct tls *tls)
 	if (tls == NULL)
 		return;
 	if (tls->session != NULL) {
-		/* Non-blocking: whether it leaves or not, we do not wait. */
-		gnutls_bye(tls->session, GNUTLS_SHUT_WR);
+		/* Non-blocking: whether it leaves or not, we do not wait. One
+		 * that was not set up has nobody to say it to. */
+		if (gnutls_transport_get_ptr(tls->session) == tls)
+			gnutls_bye(tls->session, GNUTLS_SHUT_WR);
 		gnutls_deinit(tls->session);
 	}
 	if (tls->own != NULL)

@@ -209,6 +209,16 @@ def weak(_env):
             all_there(one, server)
 
 
+@tap.case("a priority string that GnuTLS cannot use is told, and nothing crashes")
+def no_priority(_env):
+    def play(text):
+        with watched(tls="implicit", priority=text) as (one, server, _way):
+            told(one.fetch(), 78, "priority: GnuTLS does not understand .+")
+            told(one.run("probe", "box"), 78, "priority: GnuTLS does not understand .+")
+            nothing_sent(server, "implicit")
+    tap.each(("FOO", "NONE", "NORMAL:-VERS-ALL"), play)
+
+
 @tap.case("T-TLS-22..25: a TLS close in a reply, and what may follow it")
 def closed(_env):
     def play(rule):
