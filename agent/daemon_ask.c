@@ -45,7 +45,7 @@ static int status(struct daemon *d, int argc, char **argv, FILE *out)
 	for (i = 0; i < roster->count; i++)
 		fprintf(out, "%s\t%s\t%" PRId64 "\n", roster->accounts[i]->name,
 			sched_state_name(sched_state(sched, i)),
-			wall(sched_due(sched, i)));
+			wall(sched_next_poll(sched, i)));
 	return EX_OK;
 }
 

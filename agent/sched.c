@@ -388,6 +388,14 @@ clock_ms sched_due(const struct sched *s, uint32_t id)
 	return is_timed(&s->entries[id]) ? s->entries[id].due : NEVER;
 }
 
+clock_ms sched_next_poll(const struct sched *s, uint32_t id)
+{
+	clock_ms due = sched_due(s, id);
+
+	return due != NEVER && s->entries[id].state == SCHED_HELD
+		? s->entries[id].hold_end : due;
+}
+
 const char *sched_state_name(enum sched_state state)
 {
 	return state_names[state];

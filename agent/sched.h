@@ -110,6 +110,9 @@ enum sched_state sched_state(const struct sched *s, uint32_t id);
 bool sched_is_paused(const struct sched *s, uint32_t id);
 /* When it is due; INT64_MAX when no timer runs for it. */
 clock_ms sched_due(const struct sched *s, uint32_t id);
+/* The same, but for a held account when it is tried although nothing changed:
+ * what is due before that is only a look. */
+clock_ms sched_next_poll(const struct sched *s, uint32_t id);
 const char *sched_state_name(enum sched_state state);
 /* Memory in use, in bytes. */
 size_t sched_size(const struct sched *s);

@@ -391,7 +391,8 @@ static void test_held(void)
 	for (i = 1; i <= 8; i++) {
 		ok = ok && help_start(s, i * 7 * MINUTE, &held) && held;
 		sched_event(s, 0, SCHED_UNCHANGED, i * 7 * MINUTE);
-		ok = ok && sched_state(s, 0) == SCHED_HELD;
+		ok = ok && sched_state(s, 0) == SCHED_HELD
+			&& sched_next_poll(s, 0) == HOUR;
 	}
 	tap_ok(ok, "a held account is looked at after each interval");
 	tap_ok(!help_start(s, HOUR - 1, &held) && help_start(s, HOUR, &held)
