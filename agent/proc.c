@@ -203,6 +203,15 @@ static void no_report(struct proc *proc, int status)
 {
 	char words[80];
 
+	/* Whoever ends us ends all processes of our group, or of the system,
+	 * at once: no failure of the account. */
+	if (proc->stopped && WIFSIGNALED(status)
+	    && WTERMSIG(status) == SIGTERM) {
+		proc->report.class = ERR_STOP;
+		snprintf(proc->report.text, sizeof(proc->report.text),
+			"stopped");
+		return;
+	}
 	proc->report.class = ERR_RETRY;
 	proc->report.code = ERR_CODE_DIED;
 	snprintf(proc->report.text, sizeof(proc->report.text),

@@ -123,6 +123,28 @@ def term(_env):
         tap.equal(server.held(), [], "messages on the server")
 
 
+@tap.case("SIGTERM for all processes at once, as at a shutdown, is no failure of an account")
+def group(_env):
+    with Silent() as silent:
+        silent.socket.settimeout(PATIENCE)
+        one = agent.Agent()
+        one.configure({"hangs": silent.account({"maildir": one.path("no")}, interval="1s")})
+        with running(one) as daemon:
+            first, _ = silent.socket.accept()
+            os.killpg(daemon.pid, signal.SIGTERM)
+            tap.equal(daemon.process.wait(PATIENCE), 0, "exit status")
+            tap.check(not daemon.said("killed by|error"), "blamed", daemon.log())
+        tap.equal(one.expect(0, "status").out.count("failing"), 0, "told by status")
+        fetch = one.start("fetch")
+        second, _ = silent.socket.accept()
+        os.killpg(fetch.pid, signal.SIGTERM)
+        tap.equal(fetch.wait(PATIENCE), 75, "exit status of fetch")
+        result = one.result(fetch)
+        tap.check("hangs: " in result.err and "killed" not in result.err, "blamed", result)
+        first.close()
+        second.close()
+
+
 @tap.case("SIGTERM waits neither for silent servers nor for those that are not found")
 def term_silent(_env):
     one = agent.Agent()
