@@ -67,6 +67,8 @@ void err_prefix(struct err *err, const char *fmt, ...)
 	va_list ap;
 	size_t n;
 
+	if (err->class == ERR_STOP)
+		return;
 	memcpy(text, err->text, sizeof(text));
 	va_start(ap, fmt);
 	vsnprintf(err->text, sizeof(err->text), fmt, ap);

@@ -60,7 +60,8 @@ bool err_sys(struct err *err, int sys, const char *fmt, ...)
  * and bounded. */
 void err_server(struct err *err, const char *words, size_t len);
 
-/* Puts "prefix: " before the text; for context a callee cannot know. */
+/* Puts "prefix: " before the text; for context a callee cannot know. A stop
+ * needs none: whatever went on was not what failed. */
 void err_prefix(struct err *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 

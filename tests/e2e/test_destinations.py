@@ -124,6 +124,7 @@ def stopped(_env):
             procs.wait_until(lambda: server.count("RETR") > 0, 30, "the RETRs")
             process.send_signal(number)
             process.wait(30)
+            told(one.result(process), 75, "box: stopped$")
             repaired(one, server)
 
 

@@ -82,6 +82,9 @@ static void test_set(void)
 	tap_ok(strstr(err->text, "account jane: cannot write x: ") == err->text
 		&& err->class == ERR_RETRY && err->sys == ENOSPC,
 		"err_prefix keeps the rest");
+	err_set(err, ERR_STOP, "stopped");
+	err_prefix(err, "no greeting");
+	tap_ok(strcmp(err->text, "stopped") == 0, "a stop is nobody's fault");
 	free(err);
 }
 
