@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,13 +191,12 @@ static int run_command(const struct cmd *cmd, const struct options *o,
 	return status;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct options o = { NULL, NULL, NULL, false, false, false, false, 0 };
 	const struct cmd *cmd;
 	int status = EX_USAGE;
 
-	spawn_prepare();
 	if (!parse(argc, argv, &o, &status))
 		return status;
 	argc -= optind;
@@ -223,4 +223,23 @@ int main(int argc, char **argv)
 		return EX_USAGE;
 	}
 	return run_command(cmd, &o, argc, argv + 1);
+}
+
+/* A monitor that reads half of the output must not take it for all. */
+static int finish(int status)
+{
+	bool ok = !ferror(stdout);
+
+	errno = 0;
+	if (fflush(stdout) == 0 && ok)
+		return status;
+	fprintf(stderr, "postrider: not all of the output could be written%s%s\n",
+		errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
+	return status != EX_OK ? status : EX_IOERR;
+}
+
+int main(int argc, char **argv)
+{
+	spawn_prepare();
+	return finish(run(argc, argv));
 }

@@ -44,6 +44,21 @@ def usage(_env):
     tap.check("fetch" in one.run("fetsh").err, "the nearest command is not named")
 
 
+@tap.case("output that cannot be written: exit status 74, and the mail is here all the same")
+def full_output(_env):
+    with fetching(keep=True) as (one, _server):
+        def write(*args):
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([one.program, "-c", one.config, *args], text=True,
+                                      env=one.env, stdout=full, stderr=subprocess.PIPE)
+            tap.equal(done.returncode, 74, "exit status of %s" % (args,))
+            tap.check("output could be written" in done.stderr, "not told", done.stderr)
+        tap.each((("fetch",), ("status",), ("status", "--json"), ("status", "--metrics"),
+                  ("check",), ("probe", "box"), ("talk", "box", "STAT"), ("--help",),
+                  ("--version",)), lambda args: write(*args))
+        tap.equal(len(readers.maildir(one.path("Mail"))), len(MESSAGES), "delivered")
+
+
 @tap.case("probe shows greeting, TLS, capabilities and counts, and changes nothing")
 def probe(_env):
     with fetching(keep=False) as (one, server):
