@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,14 +31,20 @@ int fsx_opendir(const char *path, struct err *err)
 	return fd;
 }
 
-bool fsx_mkdirat(int dir, const char *name, struct err *err)
+static bool make_in(int dir, const char *name, const char *path,
+	struct err *err)
 {
 	if (mkdirat(dir, name, 0700) < 0) {
 		if (errno == EEXIST)
 			return true;
-		return err_sys(err, errno, "cannot make the directory %s", name);
+		return err_sys(err, errno, "cannot make the directory %s", path);
 	}
-	return fsx_sync_dir(dir, name, err);
+	return fsx_sync_dir(dir, path, err);
+}
+
+bool fsx_mkdirat(int dir, const char *name, struct err *err)
+{
+	return make_in(dir, name, name, err);
 }
 
 static int step_into(int dir, const char *name, const char *path,
@@ -46,7 +53,7 @@ static int step_into(int dir, const char *name, const char *path,
 	int next = openat(dir, name, DIR_FLAGS);
 
 	if (next < 0 && errno == ENOENT) {
-		if (!fsx_mkdirat(dir, name, err)) {
+		if (!make_in(dir, name, path, err)) {
 			close(dir);
 			return -1;
 		}
@@ -60,7 +67,7 @@ static int step_into(int dir, const char *name, const char *path,
 
 static int make_each(const char *path, struct err *err)
 {
-	char copy[PATH_MAX], *name, *rest;
+	char copy[PATH_MAX], here[PATH_MAX], *name, *rest;
 	int dir;
 
 	if (strlen(path) >= sizeof(copy)) {
@@ -74,8 +81,11 @@ static int make_each(const char *path, struct err *err)
 		return -1;
 	}
 	for (name = strtok_r(copy, "/", &rest); name != NULL && dir >= 0;
-	     name = strtok_r(NULL, "/", &rest))
-		dir = step_into(dir, name, path, err);
+	     name = strtok_r(NULL, "/", &rest)) {
+		snprintf(here, sizeof(here), "%.*s",
+			(int)(name - copy + (ptrdiff_t)strlen(name)), path);
+		dir = step_into(dir, name, here, err);
+	}
 	return dir;
 }
 

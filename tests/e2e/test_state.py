@@ -523,6 +523,18 @@ def unwritable(_env):
               closed, group_writable, a_file), play)
 
 
+@tap.case("a directory that cannot be made or entered is named with its whole path")
+def named(_env):
+    one = agent.Agent()
+    a_file(one, 0)
+    for state, fault in (("/proc/none/deep", "make the directory /proc/none: "),
+                         (one.state + "/deep", "open the directory %s: " % one.state)):
+        one.configure({"box": {"host": "localhost", "user": "jane", "password": "secret",
+                               "deliver": {"maildir": one.path("Mail")}}}, state=state)
+        for command in ("daemon", "fetch"):
+            told(one.run(command), 75, "cannot " + fault)
+
+
 @tap.case("state in memory is warned of, once")
 def volatile(_env):
     with open("/proc/mounts") as mounts:
