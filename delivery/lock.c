@@ -248,8 +248,11 @@ static bool take_both(struct dest_lock *lock, const char *path,
 
 	for (;;) {
 		again = false;
-		if (!take_dotlock(lock, deadline, err))
+		if (!take_dotlock(lock, deadline, err)) {
+			if (err->sys == ENOENT)
+				err_prefix(err, "the folder of the mbox %s", path);
 			return false;
+		}
 		if (take_file(lock, path, created_r, &again, err))
 			return true;
 		if (!again)

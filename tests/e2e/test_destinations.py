@@ -71,6 +71,17 @@ def strange_mbox(_env):
             repaired(one, server, readers.mbox, "box")
 
 
+@tap.case("a folder that is not there: told of a Maildir and of an mbox, and it goes on later")
+def no_folder(_env):
+    for kind, read in (("maildir", readers.maildir), ("mbox", readers.mbox)):
+        with fetching() as (one, server):
+            one.configure({"box": server.account({kind: one.path("sub/box")}, keep=False)})
+            kept(one, server, one.fetch(), "the folder (of|for) the (mbox|Maildir) "
+                 + re.escape(one.path("sub/box")))
+            os.mkdir(one.path("sub"))
+            repaired(one, server, read, "sub/box")
+
+
 @tap.case("an mbox keeps what others appended, and their locks are waited for")
 def shared_mbox(_env):
     foreign = b"From x Thu Jan  1 00:00:00 1970\nSubject: theirs\n\nno final blank line\n"
