@@ -20,7 +20,7 @@
 static const char *const phases[] = {
 	[PHASE_RECOVER] = "starting", [PHASE_CONNECT] = "connecting",
 	[PHASE_LOGIN] = "logging in", [PHASE_LIST] = "listing",
-	[PHASE_CHECK] = "checking", [PHASE_FETCH] = "fetching",
+	[PHASE_CHECK] = "checking", [PHASE_FETCH] = NULL,
 	[PHASE_DELETE] = "deleting", [PHASE_QUIT] = "finishing",
 };
 
@@ -75,12 +75,15 @@ static void describe_fetch(const struct proc *proc, char *out, size_t cap)
 
 static void draw_line(const struct proc *proc, int columns)
 {
-	char text[400], detail[200] = "";
+	char text[400], detail[200];
 
 	if (proc->progress.phase == PHASE_FETCH)
 		describe_fetch(proc, detail, sizeof(detail));
-	snprintf(text, sizeof(text), "%-16s %-10s %s", proc->account->name,
-		phases[proc->progress.phase], detail);
+	else
+		snprintf(detail, sizeof(detail), "%s",
+			phases[proc->progress.phase]);
+	/* All of it is to fit into 80 columns, up to the time left. */
+	snprintf(text, sizeof(text), "%-16s %s", proc->account->name, detail);
 	fprintf(stderr, "%.*s\033[K\n", columns - 1, text);
 }
 

@@ -59,6 +59,18 @@ def full_output(_env):
         tap.equal(len(readers.maildir(one.path("Mail"))), len(MESSAGES), "delivered")
 
 
+@tap.case("a terminal sees how far each account is, up to the time left, and then the result")
+def progress(_env):
+    with fetching("on RETR 3+ delay 900") as (one, _server):
+        one.env["TERM"] = "xterm"
+        seen = one.at_terminal("stty rows 24 cols 72; exec %s -c %s fetch"
+                               % (one.program, one.config))
+        tap.check(re.search(r"box  +\d/%d messages, .* of .*, .*/s, \d+s left\x1b"
+                            % len(MESSAGES), seen), "no time left", seen)
+        tap.check("\nbox: %d fetched" % len(MESSAGES) in re.sub(r"\r|\x1b\[[0-9]*.", "", seen),
+                  "no result", seen)
+
+
 @tap.case("probe shows greeting, TLS, capabilities and counts, and changes nothing")
 def probe(_env):
     with fetching(keep=False) as (one, server):

@@ -4,7 +4,6 @@
 
 import contextlib
 import os
-import pty
 import re
 import shlex
 import time
@@ -143,27 +142,6 @@ def quiet(_env):
 # A terminal.
 
 
-def at_terminal(one, command):
-    """Run a shell COMMAND as a session leader on a terminal of its own, to its
-    end; what was printed there."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.chdir(one.home)
-        os.execve("/bin/sh", ["sh", "-c", command], one.env)
-    seen = b""
-    try:
-        while True:
-            piece = os.read(terminal, 4096)
-            if not piece:
-                break
-            seen += piece
-    except OSError:
-        pass            # the last one has closed it
-    os.close(terminal)
-    os.waitpid(pid, 0)
-    return seen.decode()
-
-
 ASK = """#!/bin/sh
 if (exec 3</dev/tty) 2>/dev/null; then echo terminal; else echo none; fi >>%(home)s/saw
 echo "GPG_TTY=$GPG_TTY" >>%(home)s/saw
@@ -186,12 +164,12 @@ def asks(_env):
         one.env["GPG_TTY"] = "/dev/pts/0"
         run = "%s -c %s " % (shlex.quote(one.program), shlex.quote(one.config))
         # Not the last command, or the shell would become it.
-        said = at_terminal(one, run + "fetch -q; :")
+        said = one.at_terminal(run + "fetch -q; :")
         tap.equal(readers.read(one.path("saw")), b"terminal\nGPG_TTY=/dev/pts/0\n", "seen")
         tap.check("passphrase" in said, "no question", said)
         server.put(MESSAGES[:2], first=20)
         os.unlink(one.path("saw"))
-        said = at_terminal(one, run + "fetch --if-older 0s -q; :")
+        said = one.at_terminal(run + "fetch --if-older 0s -q; :")
         tap.equal(readers.read(one.path("saw")), b"none\nGPG_TTY=\n", "seen")
         tap.equal(said, "2 new messages for box\r\n", "said")
 
@@ -202,7 +180,7 @@ def prompt(_env):
         one.configure({"box": server.account({"maildir": one.path("Mail")},
                                              password={"prompt": True})})
         run = "%s -c %s " % (shlex.quote(one.program), shlex.quote(one.config))
-        said = at_terminal(one, run + "fetch --if-older 0s -q; echo status $?")
+        said = one.at_terminal(run + "fetch --if-older 0s -q; echo status $?")
         tap.check(re.search(r"box: .*terminal", said) and "status 78" in said, "said", said)
 
 
@@ -224,10 +202,10 @@ def profile(_env):
     script = os.path.abspath(LOGIN + "/profile.sh")
     with fetching() as (one, _server):
         wrapped(one)
-        at_terminal(one, ". %s >/dev/null" % shlex.quote(script))
-        at_terminal(one, "(. %s) | cat" % shlex.quote(script))
+        one.at_terminal(". %s >/dev/null" % shlex.quote(script))
+        one.at_terminal("(. %s) | cat" % shlex.quote(script))
         tap.check(not os.path.exists(one.path("ran")), "fetched without a terminal")
-        said = at_terminal(one, ". %s; echo prompt; until test -s ran; do sleep 0.05; done"
+        said = one.at_terminal(". %s; echo prompt; until test -s ran; do sleep 0.05; done"
                            % shlex.quote(script))
         tap.equal(wire.digests(readers.maildir(one.path("Mail"))), WANTED, "messages")
         tap.check("prompt" in said and "new messages for box" in said, "said", said)
@@ -243,7 +221,7 @@ def desktop(_env):
     with fetching() as (one, _server):
         wrapped(one)
         begin = time.monotonic()
-        said = at_terminal(one, keys["Exec"] + "; " + keys["Exec"])
+        said = one.at_terminal(keys["Exec"] + "; " + keys["Exec"])
         tap.equal(said, "%d new messages for box\r\n" % len(MESSAGES), "said")
         tap.diag("both took %.1f s" % (time.monotonic() - begin))
 

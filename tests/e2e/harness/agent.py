@@ -6,6 +6,7 @@ of its own. Every run is a process group of its own and has a time limit.
 """
 
 import os
+import pty
 import shutil
 import subprocess
 import time
@@ -168,6 +169,26 @@ class Agent:
         tap.check(result.status == status, "postrider %s: exit status %d, wanted %d"
                   % (" ".join(args), result.status, status), result)
         return result
+
+    def at_terminal(self, command):
+        """Run a shell COMMAND as a session leader on a terminal of its own, to
+        its end; what was printed there."""
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.chdir(self.home)
+            os.execve("/bin/sh", ["sh", "-c", command], self.env)
+        seen = b""
+        try:
+            while True:
+                piece = os.read(terminal, 4096)
+                if not piece:
+                    break
+                seen += piece
+        except OSError:
+            pass            # the last one has closed it
+        os.close(terminal)
+        os.waitpid(pid, 0)
+        return seen.decode()
 
     def fetch_measured(self, *args, **how):
         """Run `postrider fetch` and note the peak memory of each process."""
