@@ -48,15 +48,15 @@ static void judge_expiry(struct pass *pass, const struct capa *capa)
 
 static void judge_certificate(struct pass *pass, int64_t until)
 {
-	int64_t left = until - clock_wall();
+	int64_t left = until - clock_wall(), days = left / DAY;
 
 	pass->report->cert_expiry = until;
 	if (until == 0 || left > LIMIT_CERT_WARN_S
 	    || pass->account->trust == TRUST_PIN
 	    || !may_warn(&pass->memory.cert_warned))
 		return;
-	log_warn("the server's certificate expires in %" PRId64 " days; after that nothing is fetched until the server's owner renews it",
-		left / DAY);
+	log_warn("the server's certificate expires in %" PRId64 " day%s; after that nothing is fetched until the server's owner renews it",
+		days, days == 1 ? "" : "s");
 }
 
 void pass_learn_server(struct pass *pass)
