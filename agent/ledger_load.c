@@ -15,7 +15,7 @@
 static bool damaged(const struct ledger *l, size_t line, struct err *err)
 {
 	return err_set(err, ERR_CONFIG,
-		"%s is damaged at line %zu, before records that are known to be good. Nothing was changed. Put back a copy of the file, or move it away to fetch everything on the server again",
+		"%s is damaged at line %zu, before records that are known to be good. Nothing was changed. Put back a copy of the file, or move it away and choose between fetch --baseline (nothing on the server is fetched) and --accept-new-state (all of it is)",
 		l->path, line);
 }
 
@@ -120,7 +120,7 @@ static bool start_new(struct ledger *l, struct err *err)
 static bool check_empty(struct ledger *l, struct err *err)
 {
 	return l->epoch[0] != '\0' || err_set(err, ERR_CONFIG,
-		"%s has no beginning. Put back a copy of the file, or move it away to fetch everything on the server again",
+		"%s has no beginning. Put back a copy of the file, or move it away and choose between fetch --baseline (nothing on the server is fetched) and --accept-new-state (all of it is)",
 		l->path);
 }
 

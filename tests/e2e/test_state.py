@@ -397,7 +397,7 @@ def damaged(scene, line, what):
         for words in ((), ("check", "--state"), ("status",)):
             result = scene.one.run(*words) if words else scene.refused()
             told(result, 78, r"\bline %d\b" % line if line > 1 else "ledger",
-                 re.escape(scene.ledger))
+                 re.escape(scene.ledger), "--baseline .*--accept-new-state")
         tap.equal(scene.bytes(), before, "the ledger's bytes")
     except AssertionError as error:
         raise AssertionError("line %d: %s\n%s" % (line, what, error))
