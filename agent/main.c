@@ -75,28 +75,29 @@ static void print_version(void)
 /* Options of single commands count from OPT_COMMAND on: enum cmd_option. */
 enum { OPT_TRACE = 256, OPT_VERSION, OPT_COMMAND = 512 };
 
+static const struct option longs[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "control", required_argument, NULL,
+		OPT_COMMAND + CMD_CONTROL },
+	{ "trace", no_argument, NULL, OPT_TRACE },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ "state", no_argument, NULL, OPT_COMMAND + CMD_STATE },
+	{ "baseline", no_argument, NULL, OPT_COMMAND + CMD_BASELINE },
+	{ "accept-new-state", no_argument, NULL,
+		OPT_COMMAND + CMD_ACCEPT_NEW_STATE },
+	{ "if-older", required_argument, NULL,
+		OPT_COMMAND + CMD_IF_OLDER },
+	{ "json", no_argument, NULL, OPT_COMMAND + CMD_JSON },
+	{ "metrics", no_argument, NULL, OPT_COMMAND + CMD_METRICS },
+	{ NULL, 0, NULL, 0 },
+};
+
 /* False when there is nothing more to do; *status_r is the exit status. */
 static bool parse(int argc, char **argv, struct options *o, int *status_r)
 {
-	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "verbose", no_argument, NULL, 'v' },
-		{ "quiet", no_argument, NULL, 'q' },
-		{ "control", required_argument, NULL,
-			OPT_COMMAND + CMD_CONTROL },
-		{ "trace", no_argument, NULL, OPT_TRACE },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, OPT_VERSION },
-		{ "state", no_argument, NULL, OPT_COMMAND + CMD_STATE },
-		{ "baseline", no_argument, NULL, OPT_COMMAND + CMD_BASELINE },
-		{ "accept-new-state", no_argument, NULL,
-			OPT_COMMAND + CMD_ACCEPT_NEW_STATE },
-		{ "if-older", required_argument, NULL,
-			OPT_COMMAND + CMD_IF_OLDER },
-		{ "json", no_argument, NULL, OPT_COMMAND + CMD_JSON },
-		{ "metrics", no_argument, NULL, OPT_COMMAND + CMD_METRICS },
-		{ NULL, 0, NULL, 0 },
-	};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "c:vqh", longs, NULL)) != -1) {
@@ -135,6 +136,20 @@ static bool parse(int argc, char **argv, struct options *o, int *status_r)
 		}
 	}
 	return true;
+}
+
+/* Those in `wrong` belong to other commands; one is named. */
+static void refuse_option(const struct cmd *cmd, unsigned int wrong)
+{
+	const struct option *o;
+
+	for (o = longs; o->name != NULL; o++)
+		if (o->val > OPT_COMMAND
+		    && (wrong & ((unsigned int)o->val - OPT_COMMAND)) != 0) {
+			fprintf(stderr, "postrider: %s does not take --%s\n",
+				cmd->name, o->name);
+			return;
+		}
 }
 
 static void report_mistake(void *arg, const char *line)
@@ -195,6 +210,7 @@ static int run(int argc, char **argv)
 {
 	struct options o = { NULL, NULL, NULL, false, false, false, false, 0 };
 	const struct cmd *cmd;
+	unsigned int wrong;
 	int status = EX_USAGE;
 
 	if (!parse(argc, argv, &o, &status))
@@ -216,8 +232,10 @@ static int run(int argc, char **argv)
 		return EX_OK;
 	}
 	argc--;
+	wrong = o.command & ~cmd->options;
+	refuse_option(cmd, wrong);
 	if (argc < cmd->min_args || (cmd->max_args >= 0
-		&& argc > cmd->max_args) || (o.command & ~cmd->options) != 0) {
+		&& argc > cmd->max_args) || wrong != 0) {
 		fprintf(stderr, "usage: postrider %s %s\n", cmd->name,
 			cmd->usage);
 		return EX_USAGE;

@@ -7,7 +7,7 @@ import re
 import subprocess
 
 from harness import agent, corpus, readers, tap, wire
-from harness.scene import MESSAGES, fetching, world
+from harness.scene import MESSAGES, fetching, told, world
 
 COMMANDS = ("fetch", "check", "probe", "talk", "status", "poll", "pause", "resume", "reload",
             "stop")
@@ -42,6 +42,10 @@ def usage(_env):
         tap.equal(result.status, 64, "exit status of %s\n%s" % (args, result))
         tap.check(result.err.strip() and not result.out, "said on the wrong side", result)
     tap.check("fetch" in one.run("fetsh").err, "the nearest command is not named")
+    one.configure({"box": {"host": "localhost", "user": "jane", "password": "secret",
+                           "deliver": {"maildir": one.path("Mail")}}})
+    for args, word in ((("fetch", "--json"), "--json"), (("check", "--control", "x"), "--control")):
+        told(one.run(*args), 64, "%s does not take %s" % (args[0], word))
 
 
 @tap.case("output that cannot be written: exit status 74, and the mail is here all the same")
