@@ -93,8 +93,9 @@ const char *source_not_private(struct arena *arena, const struct stat *st,
 			path);
 	if (st->st_uid != geteuid() && st->st_uid != 0)
 		return arena_printf(arena,
-			"%s holds a password and belongs to another user; run: chown %lu %s",
-			path, (unsigned long)geteuid(), quoted);
+			"%s holds a password and belongs to user %lu; run postrider as that user, or run: chown %lu %s",
+			path, (unsigned long)st->st_uid,
+			(unsigned long)geteuid(), quoted);
 	if ((st->st_mode & 077) != 0)
 		return arena_printf(arena,
 			"%s holds a password and others can read or change it; run: chmod 600 %s",

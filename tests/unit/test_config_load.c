@@ -324,7 +324,8 @@ static void check_private(void)
 		return;
 	path = put("c", 0600, text);
 	if (chown(path, 1, 1) == 0)
-		refused(path, "run: chown 0 ", "another owner is refused");
+		refused(path, "belongs to user 1; run postrider as that user, or run: chown 0 ",
+			"another owner is refused");
 }
 
 static void check_password_file(void)
