@@ -66,7 +66,9 @@ static bool is_multiline(const char *line)
 	if (verb_is(line, "RETR") || verb_is(line, "TOP")
 	    || verb_is(line, "CAPA"))
 		return true;
-	return strcasecmp(line, "LIST") == 0 || strcasecmp(line, "UIDL") == 0;
+	/* Blanks behind them are no argument. */
+	return (verb_is(line, "LIST") || verb_is(line, "UIDL"))
+		&& line[4 + strspn(line + 4, " ")] == '\0';
 }
 
 static bool print_lines(struct talk *talk, struct err *err)

@@ -154,6 +154,8 @@ def talk_stdin(_env):
         out = one.expect(0, "talk", "box", stdin="STAT\nLIST\nUIDL 1\n").out
         tap.equal(dialogue(out, "C")[-4:], ["STAT", "LIST", "UIDL 1", "QUIT"], "sent")
         tap.equal(len(server.held()), len(MESSAGES), "left on the server")
+        out = one.expect(0, "talk", "box", "list ", "uidl 1 ", "NOOP").out
+        tap.equal(dialogue(out, "S").count("."), 3, "listings to their end, with those of CAPA")
         out = one.expect(0, "talk", "box", stdin="NOOP\nQUIT\n").out
         tap.equal(dialogue(out, "C").count("QUIT"), 1, "QUIT")
 
