@@ -28,14 +28,19 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
+static void skip_blanks(struct netrc *n)
+{
+	while (n->at < n->end && is_blank(*n->at))
+		n->at++;
+}
+
 /* The next word, unquoted in place and ended with a NUL; NULL at the end. */
 static char *word(struct netrc *n)
 {
 	char *start, *out;
 	bool quoted;
 
-	while (n->at < n->end && is_blank(*n->at))
-		n->at++;
+	skip_blanks(n);
 	if (n->at >= n->end)
 		return NULL;
 	quoted = *n->at == '"';
@@ -54,10 +59,18 @@ static char *word(struct netrc *n)
 	return start;
 }
 
-static void skip_line(struct netrc *n)
+/* Before a key: the end of a comment's line is the end of its last word. */
+static void skip_comments(struct netrc *n)
 {
-	while (n->at < n->end && *n->at != '\n')
-		n->at++;
+	for (skip_blanks(n); n->at < n->end && *n->at == '#'; skip_blanks(n))
+		while (n->at < n->end && *n->at != '\n')
+			n->at++;
+}
+
+static char *next_key(struct netrc *n)
+{
+	skip_comments(n);
+	return word(n);
 }
 
 /* A macro ends at an empty line. */
@@ -75,11 +88,7 @@ static const char *find(struct netrc *n, const struct secret_query *query)
 	const char *value;
 	char *key;
 
-	while ((key = word(n)) != NULL) {
-		if (key[0] == '#') {
-			skip_line(n);
-			continue;
-		}
+	while ((key = next_key(n)) != NULL) {
 		if (strcmp(key, "macdef") == 0) {
 			skip_macro(n);
 			continue;

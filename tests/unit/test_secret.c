@@ -261,6 +261,8 @@ static const struct file_case netrcs[] = {
 		MINE), { "hunter2", 0, NULL } },
 	{ BYTES("machine x macdef init\nmachine pop.example.com login jane "
 		"password hunter3\n\n" MINE), { "hunter2", 0, NULL } },
+	{ BYTES("#work\n" MINE), { "hunter2", 0, NULL } },
+	{ BYTES("#\n#\n\n  # x\n" MINE "#"), { "hunter2", 0, NULL } },
 	{ BYTES("machine pop.example.com login jane password #hunter2\n"),
 	  { "#hunter2", 0, NULL } },
 	{ BYTES(MINE "machine pop.example.com login jane password hunter3"),
