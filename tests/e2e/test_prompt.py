@@ -11,6 +11,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import subprocess
 import termios
 import time
@@ -113,6 +114,17 @@ def given_up(_env):
             tap.equal(status, 75, "exit status after %s" % shown)
             tap.check("nothing was entered" in shown, "not told", shown)
             tap.equal(server.log(), [], "the server was asked")
+
+
+@tap.case("ended while it asks: by the signal, and the terminal echoes again")
+def ended(_env):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        with scene() as (one, _server):
+            run = Terminal(one, "fetch")
+            run.read(b"password for ")
+            run.process.send_signal(number)
+            status, shown = run.end()
+            tap.equal(status, -number, "exit status after %s" % shown)
 
 
 @tap.case("an empty answer is no password: 78")
