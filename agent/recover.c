@@ -41,14 +41,19 @@ static void load_slot(struct batch_slot *slot, struct ledger_entry *e)
 static bool settle(struct batch *batch, size_t n, struct err *err)
 {
 	struct item *items[LIMIT_BATCH_MESSAGES];
+	size_t i;
 
 	batch_items(batch, items, n);
 	/* A pass that was killed may have handed them to the kernel alone. */
 	if (!batch->dest->kind->hints_first
 	    && !ledger_sync(batch->ledger, err))
 		return false;
-	return batch->dest->kind->settle(batch->dest, items, n, err)
-		&& batch_finish(batch, n, err);
+	if (batch->dest->kind->settle(batch->dest, items, n, err)
+	    && batch_finish(batch, n, err))
+		return true;
+	for (i = 0; i < n; i++)
+		stage_close(items[i]);
+	return false;
 }
 
 static bool is_pipe(const char *dest)
@@ -145,27 +150,30 @@ static bool redirect(struct batch *batch, const struct dest_env *env,
 	return batch_commit(batch, err);
 }
 
-/* A folder that cannot be opened now may be there again tomorrow; until then
- * the rest of the account goes on. */
+/* A folder that cannot be opened now may be there again tomorrow, and a full
+ * disk have room; until then the rest of the account goes on. Not so after an
+ * error of a disk: nothing is deleted in a pass that saw one. */
 static bool settle_former(struct batch *batch, const struct dest_env *env,
 	const char *name, struct err *err)
 {
 	struct dest *current = batch->dest;
 	struct err why = ERR_INIT;
-	bool ok;
+	bool ok = false;
 
 	batch->dest = dest_open(name, env, false, &why);
-	if (batch->dest == NULL) {
-		batch->dest = current;
+	if (batch->dest != NULL) {
+		log_info("finishing deliveries to the former destination %s",
+			name);
+		ok = settle_dest(batch, name, &why);
+		dest_close(batch->dest);
+	}
+	batch->dest = current;
+	if (!ok && why.sys == EIO)
+		*err = why;
+	else if (!ok)
 		log_warn("deliveries to the former destination %s wait: %s",
 			name, why.text);
-		return true;
-	}
-	log_info("finishing deliveries to the former destination %s", name);
-	ok = settle_dest(batch, name, err);
-	dest_close(batch->dest);
-	batch->dest = current;
-	return ok;
+	return ok || why.sys != EIO;
 }
 
 static const char *dest_of(const struct batch *batch, size_t i)
@@ -210,6 +218,14 @@ struct sweeper {
 	struct err err;
 };
 
+/* A staged file, or what is kept beside it under a longer name. */
+static bool belongs_to(const struct ledger_entry *e, const char *name)
+{
+	const char *staged = ledger_pending(e)->name;
+
+	return open_intent(e) && strncmp(name, staged, strlen(staged)) == 0;
+}
+
 /* What says that a file is not needed must outlast it, so that comes first. */
 static bool wanted(void *arg, const char *name)
 {
@@ -217,9 +233,7 @@ static bool wanted(void *arg, const char *name)
 	size_t i;
 
 	for (i = ledger_count(s->ledger); i-- > 0;)
-		if (open_intent(ledger_at(s->ledger, i)) && strcmp(
-			ledger_pending(ledger_at(s->ledger, i))->name,
-			name) == 0)
+		if (belongs_to(ledger_at(s->ledger, i), name))
 			return true;
 	return s->err.class != ERR_NONE || !ledger_sync(s->ledger, &s->err);
 }

@@ -13,9 +13,10 @@
  */
 
 /* Uses the batch's ledger and counts, and its destination for the intents
- * that name it; former ones are opened with `env`, and what waits for a former
- * program goes to the present destination. Intents that were refused and whose
- * time has not come stay as they are. */
+ * that name it; former ones are opened with `env`, where one that cannot take
+ * its mail is only warned of, and what waits for a former program goes to the
+ * present destination. Intents that were refused and whose time has not come
+ * stay as they are. */
 bool recover(struct batch *batch, const struct dest_env *env,
 	struct err *err) MUST_USE;
 

@@ -8,8 +8,9 @@ import pwd
 import re
 import signal
 
-from harness import agent, popd, procs, readers, tap, wire
+from harness import agent, corpus, popd, procs, readers, tap, wire
 from harness.scene import MESSAGES, WANTED, fetching, told, world
+from harness.tinypop import TinyPop
 
 def kept(one, server, result, *patterns):
     """The run failed clearly, and every message is still on the server."""
@@ -110,6 +111,31 @@ def two_files(_env):
         one.fetch_ok()
         for name in ("first", "second"):
             tap.equal(wire.digests(readers.mbox(one.path(name))), WANTED, name)
+
+
+@tap.case("a former mbox that cannot be written to holds up nothing, and gets its mail later")
+def former_mbox(_env):
+    later = corpus.simple(3, seed=7)
+    with TinyPop(MESSAGES) as server:
+        one = agent.Agent()
+        first, second = one.path("first"), one.path("second")
+        one.configure({"box": server.account({"mbox": first}, keep=False)})
+        server.poison[("RETR", "uid-00")] = ("call", 1, lambda: os.mkdir(first))
+        told(one.fetch(), 75, "box", re.escape(first))
+        server.poison.clear()
+        server.put(later, "later-%d")
+        one.configure({"box": server.account({"mbox": second}, keep=False)})
+        for _ in range(2):
+            told(one.fetch_ok(), 0, "former destination mbox:%s wait.*%s" % (
+                re.escape(first), re.escape(first)))
+            tap.equal(wire.digests(readers.mbox(second)), wire.digests(later), "in the new one")
+            tap.equal(len(server.drop), len(MESSAGES), "left on the server")
+        os.rmdir(first)
+        one.fetch_ok()
+        tap.equal(wire.digests(readers.mbox(first)), WANTED, "in the former one")
+        tap.equal(wire.digests(readers.mbox(second)), wire.digests(later), "in the new one")
+        tap.equal(server.drop, {}, "left on the server")
+        tap.equal(os.listdir(one.state + "/box/stage"), [], "files left in stage/")
 
 
 @tap.case("a file size limit is an error to tell, not the death of a process")
