@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "agent/base/fsx.h"
 #include "agent/base/log.h"
@@ -95,10 +96,13 @@ static bool meter_push(struct sink *sink, const char *data, size_t len,
 	pass->unchecked += len;
 	if (pass->unchecked > CHECK_ROOM_EVERY) {
 		pass->unchecked = 0;
-		if (room(pass, &path) == 0)
-			return err_set(err, ERR_RETRY,
+		if (room(pass, &path) == 0) {
+			err_set(err, ERR_RETRY,
 				"the disk of %s is full: more bytes are needed than the server listed",
 				path);
+			err->sys = ENOSPC;
+			return false;
+		}
 	}
 	return pass->metered->push(pass->metered, data, len, err);
 }
@@ -111,6 +115,13 @@ static bool meter_finish(struct sink *sink, struct err *err)
 	return pass->metered->finish(pass->metered, err);
 }
 
+/* It is about this message, not about the disk: another one may well find room.
+ * No look at the disk shows a quota, or a limit on file sizes. */
+static bool no_room(const struct err *err)
+{
+	return err->sys == ENOSPC || err->sys == EDQUOT || err->sys == EFBIG;
+}
+
 static bool retrieve(struct pass *pass, struct batch_slot *slot,
 	const struct plan_message *m, struct err *err)
 {
@@ -119,15 +130,16 @@ static bool retrieve(struct pass *pass, struct batch_slot *slot,
 	struct sink *sink;
 	uint64_t bytes;
 
-	pass->spoiled = true;
-	if (!dest->kind->stage(dest, &slot->item, &sink, err))
+	if (!dest->kind->stage(dest, &slot->item, &sink, err)) {
+		pass->spoiled = !no_room(err);
 		return false;
+	}
+	pass->spoiled = true;
 	pass->metered = headers_start(pass->headers, sink);
 	pass->meter = (struct sink){ meter_push, meter_finish };
 	result = pump(client_body(pass->client, m->listed->size),
 		&pass->meter, body_limit(pass, m->listed), &bytes, err);
-	/* A limit on file sizes is about this message, not about the disk. */
-	pass->spoiled = result == PUMP_SINK_FAILED && err->sys != EFBIG;
+	pass->spoiled = result == PUMP_SINK_FAILED && !no_room(err);
 	if (result != PUMP_OK)
 		return false;
 	if (!pass_in_step(pass, m, bytes, err)) {
@@ -232,20 +244,33 @@ static bool recv_retr(void *arg, size_t i, const struct reply *reply,
 	return !batch_full(&pass->batch) || commit(pass, err);
 }
 
+static int by_size(const void *a, const void *b)
+{
+	const struct listed *x = (*(struct plan_message *const *)a)->listed;
+	const struct listed *y = (*(struct plan_message *const *)b)->listed;
+
+	if (x->size != y->size)
+		return x->size < y->size ? -1 : 1;
+	return x->number < y->number ? -1 : 1;
+}
+
 /* Puts first what has not failed before, so that a message which breaks the
- * session each time holds up no other. */
+ * session each time holds up no other; nor does one that finds no room. */
 static void failed_last(struct pass *pass)
 {
 	struct plan_message **order = arena_array(pass->arena,
 		pass->work_count, sizeof(*order));
-	size_t i, n = 0;
+	size_t i, n = 0, fresh;
 
 	for (i = 0; i < pass->work_count; i++)
 		if (pass->work[i]->failed == NULL)
 			order[n++] = pass->work[i];
+	fresh = n;
 	for (i = 0; i < pass->work_count; i++)
 		if (pass->work[i]->failed != NULL)
 			order[n++] = pass->work[i];
+	if (n != fresh)
+		qsort(order + fresh, n - fresh, sizeof(*order), by_size);
 	for (i = 0; i < n; i++)
 		pass->work[i] = order[i];
 }
@@ -268,6 +293,16 @@ static size_t keep_to_room(struct pass *pass)
 		pass->work[n++] = pass->work[i];
 	}
 	return n;
+}
+
+/* One that finds no room comes later, but need not wait when there is some. */
+static void blame(struct pass *pass, const struct window *window,
+	const struct err *err)
+{
+	if (window->got < window->count && no_room(err)
+	    && err->sys != EFBIG && pass->work[window->got]->failed != NULL)
+		return;
+	pass_blame(pass, window, err);
 }
 
 static void count_rest(struct pass *pass)
@@ -300,7 +335,7 @@ bool pass_fetch(struct pass *pass, struct err *err)
 		return commit(pass, err);
 	}
 	if (!pass->spoiled)
-		pass_blame(pass, &window, err);
+		blame(pass, &window, err);
 	if (err->class == ERR_PROTO)
 		pass->spoiled = true;
 	/* What came whole before the line broke is delivered all the same: on

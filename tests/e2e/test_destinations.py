@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A Maildir or mbox that cannot be written leaves the mail on the server, whole."""
 
+import errno
 import fcntl
 import os
 import pwd
 import re
 import signal
 
-from harness import agent, corpus, popd, procs, readers, tap, wire
+from harness import agent, corpus, popd, procs, readers, shim, tap, wire
 from harness.scene import MESSAGES, WANTED, fetching, told, world
 from harness.tinypop import TinyPop
 
@@ -151,6 +152,28 @@ def file_size(_env):
             one.prefix = []
             one.fetch_ok()
             tap.equal(server.held(), [], "left on the server")
+
+
+@tap.case("a message that a quota has no room for holds up none that has, before or behind it")
+def quota(_env):
+    small, large = corpus.simple(8, seed=8), b"Subject: large\n\n" + b"abcdefg\n" * 100_000
+    for deliver, read in (({"maildir": "Mail"}, readers.maildir), ({"mbox": "box"}, readers.mbox)):
+        with TinyPop(small[:4] + [large] + small[4:]) as server:
+            one = agent.Agent()
+            where = one.path(*deliver.values())
+            one.configure({"box": server.account(dict.fromkeys(deliver, where), keep=False)})
+            with shim.preloaded(one) as orders:
+                for number in range(4):
+                    # Far more calls than the others take, and fewer than the large one.
+                    orders.order("fail", at=30, kinds=["write"], roles=["worker"],
+                                 error=errno.EDQUOT)
+                    told(one.fetch(), 75, "box", "quota exceeded")
+                    wanted = small[:4] if number == 0 else small
+                    tap.equal(wire.digests(read(where)), wire.digests(wanted), "what has room")
+                orders.order()
+                one.fetch_ok()
+            tap.equal(wire.digests(read(where)), wire.digests(small + [large]), "all of it")
+            tap.equal(server.drop, {}, "left on the server")
 
 
 @tap.case("a stop signal ends a fetch cleanly: nothing lost, nothing twice")
