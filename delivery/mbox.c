@@ -170,6 +170,14 @@ static bool note_offsets(struct dest *dest, struct item *const *items,
 	return env->hint_sync(env->arg, err);
 }
 
+/* A pass that was killed may have made the file and written to it, and flushed
+ * neither. */
+static bool sync_found(struct dest *dest, struct err *err)
+{
+	return fsx_sync(lock_fd(dest->lock), dest->path, err)
+		&& sync_new(dest, err);
+}
+
 /* The lock is held. */
 static bool append(struct dest *dest, struct item *const *items, size_t n,
 	struct err *err)
@@ -351,7 +359,7 @@ static bool mbox_settle(struct dest *dest, struct item *const *items, size_t n,
 		false };
 	size_t i, count = 0;
 
-	if (!lock_file(dest, err))
+	if (!lock_file(dest, err) || !sync_found(dest, err))
 		return false;
 	for (i = 0; i < n; i++) {
 		if (!settle_one(dest, items[i], &settling, err))

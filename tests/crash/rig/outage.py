@@ -5,7 +5,7 @@ import os
 import random
 from dataclasses import dataclass
 
-from . import crew, fsmodel, fsstate, oracle, play, scenario, shimctl, wire
+from . import crew, fsmodel, fsstate, oracle, places, play, scenario, shimctl, wire
 
 # How much of what was not flushed is on the disk: names, contents. The first
 # four are tried at every moment, the fifth as often as is wanted.
@@ -40,13 +40,16 @@ class Cut:
 
 @dataclass(frozen=True)
 class Outage:
-    """A scenario and its power cuts, one while recovering from the other."""
+    """A scenario and its power cuts, one while recovering from the other; with
+    a fault, they come in the run after the one that met it."""
 
     scenario: str
     cuts: tuple
+    fault: object = None
 
     def __str__(self):
-        return "/".join([self.scenario, *map(str, self.cuts)])
+        return "/".join([self.scenario, *map(str, filter(None, (self.fault,))),
+                         *map(str, self.cuts)])
 
 
 def logged(w, scene, **orders):
@@ -63,10 +66,15 @@ def matters(event):
                          or event.kind == "send" and b"QUIT" in event.data)
 
 
-def moments(w, scene, base, events, model, two):
-    """At each call that matters: its place in the log, the disk, the server."""
+def moments(w, scene, base, events, model, two, earlier=()):
+    """At each call that matters: its place in the log, the disk, the server.
+    EARLIER are the calls of a run before it, which the kernel still knows."""
     disk = fsmodel.Disk(w.home, base, model, two)
     server = wire.Wire(scene.texts if not isinstance(base, fsstate.State) else base.served)
+    for event in earlier:
+        disk.apply(event)
+        server.apply(event)
+    server.start()
     for event in events:
         disk.apply(event)
         server.apply(event)
@@ -108,18 +116,19 @@ def recover(w, scene, outage, state):
     w.configure(scene)
     verdict.add(oracle.judge_moment(w, scene))
     play.clean(verdict, w)
-    verdict.add(oracle.judge(w, scene, len(outage.cuts)))
+    verdict.add(oracle.judge(w, scene, len(outage.cuts) + bool(outage.fault)))
     return verdict
 
 
 class Explorer:
     """Plays states of one scenario until there were enough."""
 
-    def __init__(self, name, model, two, wanted, seed, orders=None, until=()):
+    def __init__(self, name, model, two, wanted, seed, orders=None, until=(), fault=None):
         self.w, self.scene, self.name = crew.own(), scenario.ALL[name], name
         self.model, self.two = model, two
         self.wanted, self.seed = wanted, seed
         self.orders, self.until = orders or {}, set(until)
+        self.fault, self.earlier = fault, ()
         self.seen, self.verdicts = set(), []
 
     def explore(self):
@@ -127,7 +136,12 @@ class Explorer:
         base = crew.before(self.name)
         self.scene.start(self.w, base)
         self.w.configure(self.scene)
+        if self.fault:
+            _run, self.earlier = logged(self.w, self.scene, **self.fault.orders())
         _run, events = logged(self.w, self.scene, **self.orders)
+        if self.fault:
+            self._from(base, events, (), self.wanted)
+            return self.verdicts
         self._from(base, events, (), self.wanted * 2 // 3)
         rng, tried = random.Random(self.seed), 0
         while not self._enough(self.wanted) and tried < 40:
@@ -156,7 +170,7 @@ class Explorer:
         picks = [c for c in EXTREMES] + [SOME] * random_ones
         share = (enough - len(self.verdicts)) / (count * len(picks) * 0.6)
         for at, disk, server in moments(self.w, self.scene, base, events,
-                                        self.model, self.two):
+                                        self.model, self.two, self.earlier):
             for names, data in picks:
                 if self._enough(enough):
                     return
@@ -171,12 +185,12 @@ class Explorer:
         if key not in self.seen:
             self.seen.add(key)
             self.verdicts.append(recover(self.w, self.scene,
-                                         Outage(self.name, cuts), state))
+                                         Outage(self.name, cuts, self.fault), state))
 
 
-def replay(w, scene, base, events, cut):
+def replay(w, scene, base, events, cut, earlier=()):
     """The state that a cut leaves behind, from the log."""
-    for at, disk, server in moments(w, scene, base, events, cut.model, cut.two):
+    for at, disk, server in moments(w, scene, base, events, cut.model, cut.two, earlier):
         if at == cut.at:
             return crash(disk, server, cut)
     raise ValueError("no call %d in the log" % cut.at)
@@ -189,16 +203,21 @@ def explore(task):
 
 def play_outage(text):
     """For a crew: one outage, from its text."""
-    name, *cuts = text.split("/")
-    cuts = tuple(map(Cut.parse, cuts))
+    name, *words = text.split("/")
+    fault = places.parse_fault(words.pop(0)) if "#" not in words[0] else None
+    cuts = tuple(map(Cut.parse, words))
     w, scene = crew.own(), scenario.ALL[name]
-    state = crew.before(name)
+    state, earlier = crew.before(name), ()
     scene.start(w, state)
+    w.configure(scene)
+    if fault:
+        _run, earlier = logged(w, scene, **fault.orders())
     for cut in cuts:
         w.configure(scene)
         _run, events = logged(w, scene)
-        state = replay(w, scene, state, events, cut)
+        state = replay(w, scene, state, events, cut, earlier)
+        earlier = ()
         set_up(w, state)
-    return recover(w, scene, Outage(name, cuts), state)
+    return recover(w, scene, Outage(name, cuts, fault), state)
 
 
