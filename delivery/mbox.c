@@ -26,11 +26,49 @@
  * the bytes there are compared with the staged ones.
  */
 
+/* The first bytes of the mbox; fewer if it has no more, or if looking would set
+ * its access time, by which readers tell new mail. */
+static size_t peek(const struct dest *dest, char *start, size_t len)
+{
+	ssize_t n = -1;
+#ifdef O_NOATIME
+	int fd = open(dest->path, O_RDONLY | O_NOATIME | O_NOFOLLOW
+		| O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		return 0;
+	n = read(fd, start, len);
+	close(fd);
+#else
+	(void)dest;
+	(void)start;
+	(void)len;
+#endif
+	return n < 0 ? 0 : (size_t)n;
+}
+
+/* What is appended to a file of the other kind no reader would find. Only what
+ * is certain counts: a power cut may have left anything at the beginning. */
+static bool check_form(const struct dest *dest, struct err *err)
+{
+	char start[5];
+	size_t n = peek(dest, start, sizeof(start));
+
+	if (dest->gzip && n == 5 && memcmp(start, "From ", 5) == 0)
+		return err_set(err, ERR_CONFIG,
+			"%s is an mbox that is not compressed: with compress: gzip, give another path, or compress the file", dest->path);
+	if (!dest->gzip && n >= 3 && memcmp(start, "\x1f\x8b\x08", 3) == 0)
+		return err_set(err, ERR_CONFIG,
+			"%s is compressed: give another path, or uncompress the file, or set compress: gzip", dest->path);
+	return true;
+}
+
 static bool mbox_open(struct dest *dest, struct err *err)
 {
 	const struct filter_options options = { true, dest->gzip };
 
-	(void)err;
+	if (!check_form(dest, err))
+		return false;
 	dest->chain = filter_new(&options);
 	dest->stage.packs = true;
 	lock_clean(dest->path, dest->env->tag);

@@ -139,6 +139,29 @@ def former_mbox(_env):
         tap.equal(os.listdir(one.state + "/box/stage"), [], "files left in stage/")
 
 
+@tap.case("nothing is appended to an mbox of the other kind when compression comes or goes")
+def other_kind(_env):
+    plain, gzip = {"mbox": "box"}, {"mbox": "box", "compress": "gzip"}
+    for first, then, read in ((plain, gzip, readers.mbox), (gzip, plain, readers.mbox_gzip)):
+        with TinyPop(MESSAGES) as server:
+            one = agent.Agent()
+            box = one.path("box")
+            one.configure({"box": server.account({**first, "mbox": box}, keep=False)})
+            one.fetch_ok()
+            os.utime(box, (1000, 2000))
+            one.fetch_ok()
+            tap.equal(os.stat(box).st_atime, 1000, "access time, by which readers tell new mail")
+            server.put(MESSAGES, "later-%d")
+            one.configure({"box": server.account({**then, "mbox": box}, keep=False)})
+            asked = len(server.asked)
+            told(one.fetch(), 78, "box", re.escape(box), "compress")
+            tap.equal(len(server.asked), asked, "commands the server saw")
+            tap.equal(wire.digests(read(box)), WANTED, "what was there")
+            os.rename(box, one.path("old"))
+            one.fetch_ok()
+            tap.equal(server.drop, {}, "left on the server")
+
+
 @tap.case("a file size limit is an error to tell, not the death of a process")
 def file_size(_env):
     messages = MESSAGES + [b"Subject: big\n\n" + b"x" * 200_000 + b"\n"]

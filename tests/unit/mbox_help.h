@@ -18,6 +18,8 @@ HELP struct err err = ERR_INIT;
 HELP char box[PATH_MAX];
 
 HELP const char mine[] = "From old\n\nan older message\n\n";
+/* As long as that, and it could be compressed. */
+HELP const char member[] = "\x1f\x8b\x08\x08 old\n\nan older message\n\n";
 HELP const char foreign[] = "From other\n\na foreign mail\n\n";
 
 /* One crash: the mbox before, and as it would be after the whole batch. */
@@ -56,7 +58,7 @@ HELP void run_batch(size_t n, size_t head, size_t body, bool gzip)
 	size_t i, len;
 
 	owner_forget();
-	scratch_write("box", mine, sizeof(mine) - 1);
+	scratch_write("box", gzip ? member : mine, sizeof(mine) - 1);
 	dest = need_dest("mbox", box, gzip);
 	crash.n = n;
 	for (i = 0; i < n; i++) {
