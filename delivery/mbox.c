@@ -360,6 +360,9 @@ static bool settle_one(struct dest *dest, struct item *item,
 		err))
 		return false;
 	switch (found) {
+	case MBOX_MOVED:
+		s->shifted = true;
+		/* fall through */
 	case MBOX_THERE:
 		item->state = ITEM_DELIVERED;
 		return true;

@@ -255,11 +255,12 @@ bool mbox_find(int fd, const char *path, const struct item *item, uint64_t at,
 	*found_r = MBOX_ABSENT;
 	if (at <= f.size && !look_at(&f, at, end, found_r, foreign_r, err))
 		return false;
-	if (*found_r != MBOX_ABSENT)
+	/* An end where it was to begin may be there by chance. */
+	if (*found_r != MBOX_ABSENT && !(*found_r == MBOX_TORN && at == f.size))
 		return true;
 	if (!search_whole(&f, &there, err))
 		return false;
 	if (there)
-		*found_r = MBOX_THERE;
+		*found_r = MBOX_MOVED;
 	return true;
 }

@@ -13,8 +13,8 @@
  */
 
 enum mbox_found {
-	MBOX_THERE,	/* whole, where it was appended or where a reader that
-			 * rewrote the file put it */
+	MBOX_THERE,	/* whole, where it was appended */
+	MBOX_MOVED,	/* whole, where a reader that rewrote the file put it */
 	MBOX_TORN,	/* from `at` to the end of the file there is nothing
 			 * but a part of what we appended: cut it off */
 	MBOX_HOLES,	/* what we appended, with blocks of NUL that the disk never

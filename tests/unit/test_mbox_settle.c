@@ -237,6 +237,22 @@ static void test_files(void)
 	end_batch();
 }
 
+/* All stand a message further in front than noted, so that the file ends where
+ * the last one was to begin. */
+static void test_moved_up(size_t n)
+{
+	size_t i;
+
+	run_batch(n, HEAD, 100, false);
+	for (i = 0; i < n; i++)
+		snprintf(crash.items[i].hint, ITEM_HINT, "at %" PRIu64,
+			crash.at[i + 1]);
+	scratch_write("box", crash.whole, crash.len);
+	tap_ok(as_if_nothing(false),
+		"a reader deleted an older one as long as each of %zu", n);
+	end_batch();
+}
+
 int main(void)
 {
 	size_t i;
@@ -257,6 +273,8 @@ int main(void)
 	test_no_hint();
 	test_void();
 	test_files();
+	test_moved_up(1);
+	test_moved_up(BATCH);
 	scratch_end();
 	return tap_done();
 }
