@@ -46,7 +46,8 @@ def names(folder):
         return []
 
 
-def _maildir(found, texts, folder, gzip):
+def see_maildir(found, texts, folder, gzip):
+    """What a Maildir holds."""
     for sub in ("new", "cur"):
         for name in names(folder + "/" + sub):
             data, whole = _read("%s/%s/%s" % (folder, sub, name)), True
@@ -63,7 +64,8 @@ def _maildir(found, texts, folder, gzip):
 _ENVELOPE = re.compile(rb"^From \S+ (?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ")
 
 
-def _mbox(found, texts, path, gzip):
+def see_mbox(found, texts, path, gzip):
+    """What an mbox holds, if it is there."""
     if not os.path.exists(path):
         return
     data, whole = _read(path), True
@@ -93,7 +95,8 @@ def mbox_messages(data, found):
         found.torn.append("mbox: ends without a line end")
 
 
-def _pipe(found, texts, folder):
+def see_program(found, texts, folder):
+    """What the test's own MDA has taken."""
     for name in names(folder):
         if name[0] != ".":
             found.see(texts, _read(folder + "/" + name), name)
@@ -113,11 +116,11 @@ def look(w, scenario, foreign=()):
     found = Found()
     texts = {text: serial for serial, text in {**scenario.texts, **dict(foreign)}.items()}
     if scenario.kind == "maildir":
-        _maildir(found, texts, w.path("mail"), scenario.gzip)
+        see_maildir(found, texts, w.path("mail"), scenario.gzip)
     elif scenario.kind == "mbox":
-        _mbox(found, texts, w.path("mail"), scenario.gzip)
+        see_mbox(found, texts, w.path("mail"), scenario.gzip)
     elif scenario.kind == "pipe":
-        _pipe(found, texts, w.path("out"))
+        see_program(found, texts, w.path("out"))
     else:
         _procmail(found, texts, w.home)
     return found
