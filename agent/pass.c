@@ -304,6 +304,13 @@ static bool hold_session(struct pass *pass, struct err *err)
 	return true;
 }
 
+/* The fault may be that we sent commands in a row. */
+static bool may_start_over(const struct pass *pass)
+{
+	return pass->out_of_step || (!pass->lockstep && pass->client != NULL
+		&& client_stalled(pass->client));
+}
+
 static bool run(struct pass *pass, struct err *err)
 {
 	if (!open_local(pass, err))
@@ -314,7 +321,7 @@ static bool run(struct pass *pass, struct err *err)
 	pass->settled = true;
 	if (hold_session(pass, err))
 		return true;
-	if (!pass->out_of_step)
+	if (!may_start_over(pass))
 		return false;
 	log_err(LOG_LEVEL_INFO, err);
 	pass_start_over(pass);

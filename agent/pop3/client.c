@@ -43,6 +43,11 @@ bool client_in_step(struct client *client, struct err *err)
 		"the server sent a line that answers no command");
 }
 
+bool client_stalled(const struct client *client)
+{
+	return client->stalled;
+}
+
 void client_lockstep(struct client *client)
 {
 	client->capa.pipelining = false;

@@ -78,6 +78,10 @@ void client_learn(struct client *client, struct recall *recall);
 
 /* One command at a time from now on, whatever the server offers. */
 void client_lockstep(struct client *client);
+/* A window (window.h) ended because no answer came to a command that left
+ * together with others: what a server that announces PIPELINING, and drops what
+ * it has not read when it answers, does each time. */
+bool client_stalled(const struct client *client);
 /* Nothing came that answers no command; ERR_PROTO otherwise. */
 bool client_in_step(struct client *client, struct err *err) MUST_USE;
 

@@ -30,6 +30,7 @@ struct client {
 	uint64_t ahead_last;
 	size_t ahead_sent;		/* so many commands left with the login */
 	bool on_trust;			/* see client_on_trust() */
+	bool stalled;			/* see client_stalled() */
 	/* The body being read. */
 	struct source body;
 	struct dot dot;

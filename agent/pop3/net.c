@@ -108,7 +108,9 @@ bool net_connect(struct net *net, const struct way *way, int stop_fd,
 
 static bool too_late(struct err *err)
 {
-	return err_set(err, ERR_RETRY, "the server does not answer in time");
+	err_set(err, ERR_RETRY, "the server does not answer in time");
+	err->sys = ETIMEDOUT;
+	return false;
 }
 
 bool net_check(const struct net *net, clock_ms deadline, struct err *err)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -79,8 +80,12 @@ bool client_window(struct client *client, struct window *window,
 			return false;
 		client_patience(client,
 			client->options.account->timeouts.command);
-		if (!client_reply(client, "a command", &reply, err)
-		    || !window->recv(window->arg, window->got, &reply, err))
+		if (!client_reply(client, "a command", &reply, err)) {
+			client->stalled = client->capa.pipelining
+				&& window->count > 1 && err->sys == ETIMEDOUT;
+			return false;
+		}
+		if (!window->recv(window->arg, window->got, &reply, err))
 			return false;
 		p.bytes -= p.weight[window->got % SLOTS];
 	}

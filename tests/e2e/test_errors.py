@@ -115,6 +115,17 @@ def broken_lines(_env):
     tap.each(LOST_LINES, play)
 
 
+@tap.case("a server that drops what it has not read when it answers gets one command at a time")
+def one_at_a_time(_env):
+    def play(verb):
+        rule = "on %s * drop-input" % verb
+        with fetching(rule, messages=MESSAGES, timeouts=dict(QUICK, quit="2s")) as (one, server):
+            all_there(one, server)
+            tap.check(sum(line.startswith("connect ") for line in server.log()) == 2,
+                      "not two sessions", server.log())
+    tap.each(("ANY", "UIDL", "RETR", "DELE"), play)
+
+
 @tap.case("a message that the server will not give is left there; the others come")
 def refused_message(_env):
     with fetching('on RETR 3 err "cannot read it"') as (one, server):
