@@ -55,8 +55,7 @@ class Fault:
         # A byte of the stream may be one of a listing.
         listing = "UIDL" in self.how or "LIST" in self.how or "@" in str(self)
         # Silence behind commands in a row gets them once more, one at a time.
-        sessions = 2 if self.stalls else 1
-        return sessions * DEADLINE * (LISTING if listing else 1)
+        return 2 * DEADLINE * (LISTING if listing else 1)
 
 
 class Relay:
