@@ -304,11 +304,12 @@ static bool hold_session(struct pass *pass, struct err *err)
 	return true;
 }
 
-/* The fault may be that we sent commands in a row. */
+/* The fault may be that we sent commands in a row; not so if what came before
+ * the silence could not be committed: nothing is deleted in such a pass. */
 static bool may_start_over(const struct pass *pass)
 {
-	return pass->out_of_step || (!pass->lockstep && pass->client != NULL
-		&& client_stalled(pass->client));
+	return pass->out_of_step || (!pass->lockstep && pass->settled
+		&& pass->client != NULL && client_stalled(pass->client));
 }
 
 static bool run(struct pass *pass, struct err *err)

@@ -6,10 +6,11 @@ The server is the project's own, told to misbehave; its log is the witness of
 what was sent to it.
 """
 
+import os
 import socket
 
-from harness import agent, procs, readers, tap
-from harness.scene import MESSAGES, QUICK, all_there, fetching, nothing_lost, told, world
+from harness import agent, procs, readers, tap, wire
+from harness.scene import MESSAGES, QUICK, WANTED, all_there, fetching, nothing_lost, told, world
 
 
 @tap.case("two fetches at once: the second exits 75 within a second and names the first")
@@ -124,6 +125,21 @@ def one_at_a_time(_env):
             tap.check(sum(line.startswith("connect ") for line in server.log()) == 2,
                       "not two sessions", server.log())
     tap.each(("ANY", "UIDL", "RETR", "DELE"), play)
+
+
+@tap.case("silence, and then a destination that fails: the session is not held again")
+def no_second(_env):
+    with fetching("on RETR * drop-input", timeouts=dict(QUICK, quit="2s")) as (one, server):
+        keys = server.account({"mbox": one.path("nowhere/box")}, keep=False,
+                              timeouts=dict(QUICK, quit="2s"))
+        one.configure({"box": keys})
+        told(one.fetch(), 75, "nowhere")
+        tap.equal(sum(line.startswith("connect ") for line in server.log()), 1, "sessions")
+        tap.equal(len(server.held()), len(MESSAGES), "left on the server")
+        os.mkdir(one.path("nowhere"))
+        one.fetch_ok()
+        tap.equal(wire.digests(readers.mbox(one.path("nowhere/box"))), WANTED, "delivered")
+        tap.equal(server.held(), [], "left on the server")
 
 
 @tap.case("a message that the server will not give is left there; the others come")
