@@ -152,13 +152,14 @@ static bool redirect(struct batch *batch, const struct dest_env *env,
 
 /* A folder that cannot be opened now may be there again tomorrow, and a full
  * disk have room; until then the rest of the account goes on. Not so after an
- * error of a disk: nothing is deleted in a pass that saw one. */
+ * error of a disk, or a flush that failed for whatever reason: nothing is
+ * deleted in a pass that saw one. */
 static bool settle_former(struct batch *batch, const struct dest_env *env,
 	const char *name, struct err *err)
 {
 	struct dest *current = batch->dest;
 	struct err why = ERR_INIT;
-	bool ok = false;
+	bool ok = false, fatal;
 
 	batch->dest = dest_open(name, env, false, &why);
 	if (batch->dest != NULL) {
@@ -168,12 +169,13 @@ static bool settle_former(struct batch *batch, const struct dest_env *env,
 		dest_close(batch->dest);
 	}
 	batch->dest = current;
-	if (!ok && why.sys == EIO)
+	fatal = !ok && (why.sys == EIO || fsx_flush_failed());
+	if (fatal)
 		*err = why;
 	else if (!ok)
 		log_warn("deliveries to the former destination %s wait: %s",
 			name, why.text);
-	return ok || why.sys != EIO;
+	return !fatal;
 }
 
 static const char *dest_of(const struct batch *batch, size_t i)

@@ -239,10 +239,13 @@ bool fsx_replace(int dir, const char *name, const void *data, size_t len,
 	return ok;
 }
 
+static bool flush_failed;
+
 bool fsx_sync(int fd, const char *what, struct err *err)
 {
 	if (fdatasync(fd) == 0)
 		return true;
+	flush_failed = true;
 	return err_sys(err, errno, "cannot flush %s to disk", what);
 }
 
@@ -250,7 +253,13 @@ bool fsx_sync_dir(int fd, const char *what, struct err *err)
 {
 	if (fsync(fd) == 0 || errno == EINVAL || errno == EBADF)
 		return true;
+	flush_failed = true;
 	return err_sys(err, errno, "cannot flush the directory of %s", what);
+}
+
+bool fsx_flush_failed(void)
+{
+	return flush_failed;
 }
 
 void fsx_start_writeback(int fd)

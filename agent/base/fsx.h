@@ -50,6 +50,9 @@ bool fsx_sync(int fd, const char *what, struct err *err) MUST_USE;
 /* The entries of a directory durable. File systems that cannot say so
  * (EINVAL, EBADF) are taken at their word. */
 bool fsx_sync_dir(int fd, const char *what, struct err *err) MUST_USE;
+/* One of these two has failed in this process. The next may succeed although
+ * what the first was about is gone, so it proves nothing any more. */
+bool fsx_flush_failed(void);
 /* Starts writing a finished file back, so that the later flush finds little
  * left to do. Promises nothing. */
 void fsx_start_writeback(int fd);

@@ -139,6 +139,28 @@ def former_mbox(_env):
         tap.equal(os.listdir(one.state + "/box/stage"), [], "files left in stage/")
 
 
+@tap.case("a former mbox that cannot be flushed, full or not: the pass ends, nothing is deleted")
+def former_flush(_env):
+    for error in (errno.ENOSPC, errno.EIO):
+        with TinyPop(MESSAGES) as server:
+            one = agent.Agent()
+            first, second = one.path("first"), one.path("second")
+            one.configure({"box": server.account({"mbox": first}, keep=False)})
+            server.poison[("RETR", "uid-00")] = ("call", 1, lambda path=first: os.mkdir(path))
+            told(one.fetch(), 75, "box")
+            server.poison.clear()
+            os.rmdir(first)
+            server.put(corpus.simple(3, seed=7), "later-%d")
+            one.configure({"box": server.account({"mbox": second}, keep=False)})
+            with shim.preloaded(one) as orders:
+                shim.fail(orders, "fdatasync", error, role="worker", how_long="once")
+                told(one.fetch(), 75, "cannot flush %s" % re.escape(first))
+                tap.equal(len(server.drop), len(MESSAGES) + 3, "left on the server")
+                one.fetch_ok()
+            tap.equal(wire.digests(readers.mbox(first)), WANTED, "in the former one")
+            tap.equal(server.drop, {}, "left on the server")
+
+
 @tap.case("nothing is appended to an mbox of the other kind when compression comes or goes")
 def other_kind(_env):
     plain, gzip = {"mbox": "box"}, {"mbox": "box", "compress": "gzip"}
