@@ -170,8 +170,8 @@ const struct cmd cmd_fetch = {
 	"  --accept-new-state  go on although the ledger is missing or an old copy:\n"
 	"                      messages may be delivered a second time\n"
 	"\n"
-	"Exit status: 0 when all went well (also without mail), 75 try later,\n"
-	"76 the server misbehaves, 77 login refused, 78 configuration; the worst\n"
-	"account decides.\n",
+	"Exit status: 0 when all went well (also without mail), 74 its output\n"
+	"could not be written, 75 try later, 76 the server misbehaves, 77 login\n"
+	"refused, 78 configuration; the worst account decides.\n",
 	0, -1, CMD_IF_OLDER | CMD_BASELINE | CMD_ACCEPT_NEW_STATE, run,
 };
