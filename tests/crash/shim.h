@@ -44,7 +44,8 @@ enum action {
 	ACTION_KILL_LAST,	/* after all but one byte */
 	ACTION_FAIL,		/* -1 with control.error, nothing done */
 	ACTION_SHORT_HALF, ACTION_SHORT_LAST,
-	ACTION_TERM		/* the parent gets SIGTERM before the call */
+	ACTION_TERM,		/* the parent gets SIGTERM before the call */
+	ACTION_STOP		/* the caller stands still before it */
 };
 
 enum victim { VICTIM_CALLER, VICTIM_PARENT, VICTIM_WORKER, VICTIM_ALL };

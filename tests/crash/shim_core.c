@@ -147,6 +147,8 @@ struct call shim_begin(enum kind kind)
 		end_victim();
 	if (call.action == ACTION_TERM)
 		ask_to_end(c);
+	if (call.action == ACTION_STOP)
+		syscall(SYS_kill, (pid_t)syscall(SYS_getpid), SIGSTOP);
 	return call;
 }
 

@@ -17,7 +17,7 @@ WRITES = ("write", "pwrite", "writev", "send")
 SYNCS = ("fsync", "fdatasync", "syncfs")
 
 ACTIONS = ("none kill-before kill-after kill-half kill-last fail short-half "
-           "short-last term").split()
+           "short-last term stop").split()
 VICTIMS = "caller parent worker all".split()
 HOW_LONG = "once forever every-other".split()
 ROLES = "parent worker mda".split()

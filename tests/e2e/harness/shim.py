@@ -14,19 +14,21 @@ from rig import shimctl, tools      # noqa: E402
 
 
 @contextlib.contextmanager
-def preloaded(one):
-    """Have the agent ONE run with the shim from now on; gives what orders it."""
+def preloaded(one, log_size=4096):
+    """Have the agent ONE run with the shim meanwhile; gives what orders it."""
     if agent.sanitized():
         raise tap.Skip("a program with a sanitizer cannot be preloaded")
     try:
         library = tools.shim(one.home)
     except tools.Missing as missing:
         raise tap.Skip(missing) from None
-    shim = shimctl.Shim(one.path("shim"), library, log_size=4096)
+    shim = shimctl.Shim(one.path("shim"), library, log_size=log_size)
     one.env.update(shim.environment())
     try:
         yield shim
     finally:
+        for name in shim.environment():
+            del one.env[name]
         shim.close()
 
 
