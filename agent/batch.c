@@ -32,10 +32,10 @@ bool batch_full(const struct batch *batch)
 			&& clock_now() - batch->since >= LIMIT_BATCH_MS);
 }
 
-static struct batch_slot *slot_of(struct item *item)
+static const struct batch_slot *slot_of(const struct item *item)
 {
-	return (struct batch_slot *)(void *)
-		((char *)item - offsetof(struct batch_slot, item));
+	return (const struct batch_slot *)(const void *)
+		((const char *)item - offsetof(struct batch_slot, item));
 }
 
 bool batch_hint(struct batch *batch, struct item *item, const char *text,

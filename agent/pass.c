@@ -140,22 +140,6 @@ static bool open_ledger(struct pass *pass, struct err *err)
 	return true;
 }
 
-/* Was a delivery to the present destination cut off? Then it must be there; if
- * it is not, its disk is not mounted, and it must not be made anew. */
-static bool has_open_intent(const struct pass *pass)
-{
-	const struct ledger_entry *e;
-	size_t i;
-
-	for (i = 0; i < ledger_count(pass->ledger); i++) {
-		e = ledger_at(pass->ledger, i);
-		if (e->state == LEDGER_INTENT
-		    && strcmp(ledger_pending(e)->dest, pass->batch.dest_name) == 0)
-			return true;
-	}
-	return false;
-}
-
 static bool open_local(struct pass *pass, struct err *err)
 {
 	const struct config *config = pass->env->session.config;
@@ -168,8 +152,8 @@ static bool open_local(struct pass *pass, struct err *err)
 	if (!open_ledger(pass, err))
 		return false;
 	pass->dest_env = (struct dest_env){ pass, env_hint, env_hint_flush,
-		env_hint_sync, env_may_go_on, env_spawn, pass->dir.stage,
-		pass->dir.stage_path, ledger_epoch(pass->ledger) };
+		env_hint_sync, env_may_go_on, env_spawn,
+		pass->dir.stage, pass->dir.stage_path, ledger_epoch(pass->ledger) };
 	pass_dest_name(pass->account, name, sizeof(name));
 	pass->batch.dest_name = arena_strdup(pass->arena, name);
 	pass->batch.ledger = pass->ledger;
@@ -177,7 +161,7 @@ static bool open_local(struct pass *pass, struct err *err)
 	pass->batch.done = message_done;
 	pass->batch.arg = pass;
 	pass->batch.dest = dest_open(pass->batch.dest_name, &pass->dest_env,
-		!has_open_intent(pass), err);
+		true, err);
 	return pass->batch.dest != NULL;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "agent/recover.h"
+#include "agent/recover_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,28 +32,23 @@ static void load_slot(struct batch_slot *slot, struct ledger_entry *e)
 	slot->item.stored = p->stored;
 	slot->item.place = p->place;
 	slot->item.at = p->at;
-	slot->item.intended = e->time;
 	slot->item.fd = -1;
 	slot->item.state = ITEM_STAGED;
 	slot->entry = e;
 }
 
-static bool settle(struct batch *batch, size_t n, struct err *err)
+size_t recover_load(struct batch *batch, const char *name,
+	bool (*same)(const char *dest, const char *name), size_t *next)
 {
-	struct item *items[LIMIT_BATCH_MESSAGES];
-	size_t i;
+	struct ledger_entry *e;
+	size_t n = 0;
 
-	batch_items(batch, items, n);
-	/* A pass that was killed may have handed them to the kernel alone. */
-	if (!batch->dest->kind->hints_first
-	    && !ledger_sync(batch->ledger, err))
-		return false;
-	if (batch->dest->kind->settle(batch->dest, items, n, err)
-	    && batch_finish(batch, n, err))
-		return true;
-	for (i = 0; i < n; i++)
-		stage_close(items[i]);
-	return false;
+	while (n < LIMIT_BATCH_MESSAGES && *next < ledger_count(batch->ledger)) {
+		e = ledger_at(batch->ledger, (*next)++);
+		if (due(e) && same(ledger_pending(e)->dest, name))
+			load_slot(&batch->slots[n++], e);
+	}
+	return n;
 }
 
 static bool is_pipe(const char *dest)
@@ -68,114 +63,45 @@ static bool same_dest(const char *a, const char *b)
 	return strcmp(a, b) == 0 || (is_pipe(a) && is_pipe(b));
 }
 
-/* All due intents for one destination. */
-static bool settle_dest(struct batch *batch, const char *name, struct err *err)
+static size_t keep_staged(struct item **items, size_t n)
 {
-	struct ledger_entry *e;
-	size_t i, n = 0;
+	size_t i, count = 0;
 
-	for (i = 0; i < ledger_count(batch->ledger); i++) {
-		e = ledger_at(batch->ledger, i);
-		if (!due(e) || !same_dest(ledger_pending(e)->dest, name))
-			continue;
-		load_slot(&batch->slots[n++], e);
-		if (n < LIMIT_BATCH_MESSAGES)
-			continue;
+	for (i = 0; i < n; i++)
+		if (items[i]->state == ITEM_STAGED)
+			items[count++] = items[i];
+	return count;
+}
+
+static bool settle(struct batch *batch, size_t n, struct err *err)
+{
+	const struct dest_kind *kind = batch->dest->kind;
+	struct item *items[LIMIT_BATCH_MESSAGES];
+	size_t i;
+
+	batch_items(batch, items, n);
+	/* A pass that was killed may have handed them to the kernel alone. */
+	if (!kind->hints_first && !ledger_sync(batch->ledger, err))
+		return false;
+	if (kind->look(batch->dest, items, n, err)
+	    && kind->commit(batch->dest, items, keep_staged(items, n), err)
+	    && batch_finish(batch, n, err))
+		return true;
+	for (i = 0; i < n; i++)
+		stage_close(&batch->slots[i].item);
+	return false;
+}
+
+/* All due intents for the present destination. */
+static bool settle_present(struct batch *batch, struct err *err)
+{
+	size_t n, next = 0;
+
+	while ((n = recover_load(batch, batch->dest_name, same_dest, &next))
+	       != 0)
 		if (!settle(batch, n, err))
 			return false;
-		n = 0;
-	}
-	return n == 0 || settle(batch, n, err);
-}
-
-/* A staged message of a program as a source: it has LF line ends already. */
-struct staged_source {
-	struct source source;
-	int fd;
-	uint64_t at;
-	const char *name;
-};
-
-static bool staged_pull(struct source *src, char *buf, size_t cap,
-	size_t *len_r, struct err *err)
-{
-	struct staged_source *s = (struct staged_source *)(void *)src;
-
-	if (!fsx_pread(s->fd, buf, cap, s->at, len_r, s->name, err))
-		return false;
-	s->at += *len_r;
 	return true;
-}
-
-static bool copy_staged(struct dest *dest, int fd, struct batch_slot *slot,
-	struct err *err)
-{
-	struct staged_source s = { { staged_pull }, fd, 0,
-		ledger_pending(slot->entry)->name };
-	struct sink *sink;
-	uint64_t bytes;
-
-	if (!dest->kind->stage(dest, &slot->item, &sink, err)
-	    || pump(&s.source, sink, 0, &bytes, err) != PUMP_OK)
-		return false;
-	dest_seal(dest, &slot->item);
-	return true;
-}
-
-/* The account delivers to a folder now. The server may have no copy left, so
- * what was staged for the program goes there. */
-static bool redirect(struct batch *batch, const struct dest_env *env,
-	struct ledger_entry *e, struct err *err)
-{
-	struct batch_slot *slot = batch_next(batch);
-	char former[ITEM_NAME];
-	bool ok;
-	int fd;
-
-	if (strcmp(ledger_pending(e)->hint, "ran") == 0)
-		return ledger_delivered(batch->ledger, e, err);
-	snprintf(former, sizeof(former), "%s", ledger_pending(e)->name);
-	fd = openat(env->stage_dir, former, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT)
-		return ledger_void(batch->ledger, e, err);
-	if (fd < 0)
-		return err_sys(err, errno, "cannot open %s/%s",
-			env->stage_path, former);
-	slot->entry = e;
-	ok = copy_staged(batch->dest, fd, slot, err);
-	close(fd);
-	if (!ok)
-		return false;
-	batch_add(batch);
-	return batch_commit(batch, err);
-}
-
-/* A folder that cannot be opened now may be there again tomorrow, and a full
- * disk have room; until then the rest of the account goes on. Not so after an
- * error of a disk, or a flush that failed for whatever reason: nothing is
- * deleted in a pass that saw one. */
-static bool settle_former(struct batch *batch, const struct dest_env *env,
-	const char *name, struct err *err)
-{
-	struct dest *current = batch->dest;
-	struct err why = ERR_INIT;
-	bool ok = false, fatal;
-
-	batch->dest = dest_open(name, env, false, &why);
-	if (batch->dest != NULL) {
-		log_info("finishing deliveries to the former destination %s",
-			name);
-		ok = settle_dest(batch, name, &why);
-		dest_close(batch->dest);
-	}
-	batch->dest = current;
-	fatal = !ok && (why.sys == EIO || fsx_flush_failed());
-	if (fatal)
-		*err = why;
-	else if (!ok)
-		log_warn("deliveries to the former destination %s wait: %s",
-			name, why.text);
-	return !fatal;
 }
 
 static const char *dest_of(const struct batch *batch, size_t i)
@@ -194,25 +120,18 @@ static bool seen_before(const struct batch *batch, size_t i)
 	return false;
 }
 
-static bool settle_others(struct batch *batch, const struct dest_env *env,
+static bool settle_former(struct batch *batch, const struct dest_env *env,
 	struct err *err)
 {
-	struct ledger_entry *e;
-	const char *name;
-	bool ok = true;
 	size_t i;
 
-	for (i = 0; ok && i < ledger_count(batch->ledger); i++) {
-		e = ledger_at(batch->ledger, i);
-		name = ledger_pending(e)->dest;
-		if (!due(e) || same_dest(name, batch->dest_name))
-			continue;
-		if (is_pipe(name))
-			ok = redirect(batch, env, e, err);
-		else if (!seen_before(batch, i))
-			ok = settle_former(batch, env, name, err);
-	}
-	return ok;
+	for (i = 0; i < ledger_count(batch->ledger); i++)
+		if (due(ledger_at(batch->ledger, i))
+		    && !same_dest(dest_of(batch, i), batch->dest_name)
+		    && !seen_before(batch, i)
+		    && !recover_former(batch, env, dest_of(batch, i), err))
+			return false;
+	return true;
 }
 
 struct sweeper {
@@ -266,8 +185,8 @@ static bool settle_all(struct batch *batch, const struct dest_env *env,
 
 	while (i-- > 0)
 		if (due(ledger_at(batch->ledger, i)))
-			return settle_dest(batch, batch->dest_name, err)
-				&& settle_others(batch, env, err)
+			return settle_present(batch, err)
+				&& settle_former(batch, env, err)
 				&& ledger_sync(batch->ledger, err);
 	return true;
 }

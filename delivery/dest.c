@@ -34,6 +34,15 @@ static const struct dest_kind *find_kind(const char *name, size_t len)
 	return NULL;
 }
 
+struct filter_options dest_form(const char *name)
+{
+	size_t word = strcspn(name, "+:");
+
+	return (struct filter_options){
+		.mboxrd = find_kind(name, word) == &dest_mbox,
+		.gzip = strncmp(name + word, "+gzip:", 6) == 0 };
+}
+
 void dest_seal(struct dest *dest, struct item *item)
 {
 	item->size = filter_size(dest->chain);
@@ -60,8 +69,7 @@ struct dest *dest_open(const char *name, const struct dest_env *env,
 	dest->env = env;
 	dest->may_make = may_make;
 	dest->path = name + head + 1;
-	dest->gzip = strncmp(name + word, "+gzip", head - word) == 0
-		&& head != word;
+	dest->gzip = dest_form(name).gzip;
 	dest->fd = dest->dir = -1;
 	stage_init(&dest->stage, env->stage_dir, env->stage_path, env->tag);
 	if (dest->kind->open(dest, err))

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "agent/base/err.h"
+#include "delivery/filter.h"
 #include "delivery/pump.h"
 #include "delivery/stage.h"
 
@@ -22,12 +23,13 @@
  *	release	locks are let go, staged files of delivered items removed
  *		(of an earlier pass's pack by the sweep)
  *
- * and after a crash, in place of commit,
+ * and after a crash, before commit,
  *
- *	settle	finds out how far each intent got, and rolls it forward.
+ *	look	finds out how far each intent got; what is still STAGED then is
+ *		committed, here or in another destination.
  *
  * Errors: ERR_RETRY (disk, lock, permission) or ERR_CONFIG (it cannot work);
- * then nothing was lost, and settle will find the staged files.
+ * then nothing was lost, and look will find the staged files.
  */
 
 struct dest;
@@ -62,7 +64,7 @@ struct dest_kind {
 	 * not, the pass makes its record durable before release: an mbox may
 	 * not change, and a program's success may not be forgotten, first. */
 	bool shows_delivery;
-	/* commit and settle call hint_sync before anything can be seen of a
+	/* commit calls hint_sync before anything can be seen of a
 	 * message: what is intended becomes durable with the first hints. */
 	bool hints_first;
 	bool (*open)(struct dest *dest, struct err *err);
@@ -73,13 +75,14 @@ struct dest_kind {
 	bool (*sync)(struct dest *dest, struct err *err);
 	void (*release)(struct dest *dest, struct item *const *items,
 		size_t n);
-	/* At most LIMIT_BATCH_MESSAGES items, in the order of their intents. */
-	bool (*settle)(struct dest *dest, struct item *const *items, size_t n,
+	/* At most LIMIT_BATCH_MESSAGES items, in the order of their intents.
+	 * An item becomes DELIVERED on proof alone (recover.h says which), VOID
+	 * when nothing usable is left of it, or else STAGED, open. Locks are
+	 * kept until release; nothing is made but what dest_open() may make. */
+	bool (*look)(struct dest *dest, struct item *const *items, size_t n,
 		struct err *err);
 	void (*close)(struct dest *dest);
 };
-
-struct filter_chain;
 
 /* Kinds put their own members behind this one. */
 struct dest {
@@ -93,6 +96,7 @@ struct dest {
 	int fd;				/* kind's own */
 	int dir;			/* kind's own */
 	struct dest_lock *lock;		/* mbox */
+	uint64_t mark;			/* mbox: of the next From_ line */
 };
 
 /* A name for the ledger and the log: "maildir:PATH", "mbox:PATH",
@@ -100,9 +104,13 @@ struct dest {
 void dest_describe(char *out, size_t cap, const char *kind, const char *path,
 	bool gzip);
 
+/* How a destination of this name stages its messages. */
+struct filter_options dest_form(const char *name);
+
 /* Opens the destination that `name` (from dest_describe) stands for. `env`
  * and `name` must outlive it. With `may_make` a missing Maildir is made if its
- * parent is there; a missing mbox is made at the first delivery. */
+ * parent is there; a missing mbox is made at the first delivery. Without, what
+ * is missing is an error with its errno, ENOENT or ENOTDIR. */
 struct dest *dest_open(const char *name, const struct dest_env *env,
 	bool may_make, struct err *err) MUST_USE;
 /* The item's file is complete: notes its sizes. */

@@ -173,10 +173,18 @@ static bool take_fcntl(struct dest_lock *lock, const char *path, bool *busy_r,
 	return *busy_r ? false : err_sys(err, errno, "cannot lock %s", path);
 }
 
+static bool has_name(int fd, const char *path)
+{
+	struct stat st, now;
+
+	return fstat(fd, &st) == 0 && lstat(path, &now) == 0
+		&& now.st_dev == st.st_dev && now.st_ino == st.st_ino;
+}
+
 static bool check_file(int fd, const char *path, bool *same_r,
 	struct err *err)
 {
-	struct stat st, now;
+	struct stat st;
 
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, errno, "cannot look at %s", path);
@@ -185,18 +193,18 @@ static bool check_file(int fd, const char *path, bool *same_r,
 	if (st.st_nlink > 1)
 		return err_set(err, ERR_CONFIG,
 			"%s has a second name (hard link); mail is not appended to it", path);
-	*same_r = lstat(path, &now) == 0 && now.st_dev == st.st_dev
-		&& now.st_ino == st.st_ino;
+	*same_r = has_name(fd, path);
 	return true;
 }
 
-static int open_mbox(const char *path, bool *created_r, struct err *err)
+static int open_mbox(const char *path, bool make, bool *created_r,
+	struct err *err)
 {
 	int flags = O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
-	int fd = open(path, flags | O_CREAT | O_EXCL, 0600);
+	int fd = make ? open(path, flags | O_CREAT | O_EXCL, 0600) : -1;
 
 	*created_r = fd >= 0;
-	if (fd < 0 && errno == EEXIST)
+	if (!make || (fd < 0 && errno == EEXIST))
 		fd = open(path, flags);
 	if (fd >= 0)
 		return fd;
@@ -225,12 +233,12 @@ static void let_go(struct dest_lock *lock)
 
 /* One try at the file, with the dotlock held: locked, and still the file that
  * has this name. */
-static bool take_file(struct dest_lock *lock, const char *path,
+static bool take_file(struct dest_lock *lock, const char *path, bool make,
 	bool *created_r, bool *again_r, struct err *err)
 {
 	bool same;
 
-	lock->fd = open_mbox(path, created_r, err);
+	lock->fd = open_mbox(path, make, created_r, err);
 	if (lock->fd < 0 || !take_fcntl(lock, path, again_r, err)
 	    || !check_file(lock->fd, path, &same, err))
 		return false;
@@ -240,7 +248,7 @@ static bool take_file(struct dest_lock *lock, const char *path,
 
 /* Some programs take the two locks in the other order. So neither is held
  * while we wait for the other. */
-static bool take_both(struct dest_lock *lock, const char *path,
+static bool take_both(struct dest_lock *lock, const char *path, bool make,
 	bool *created_r, struct err *err)
 {
 	clock_ms deadline = clock_after(LIMIT_MBOX_LOCK_MS);
@@ -253,7 +261,7 @@ static bool take_both(struct dest_lock *lock, const char *path,
 				err_prefix(err, "the folder of the mbox %s", path);
 			return false;
 		}
-		if (take_file(lock, path, created_r, &again, err))
+		if (take_file(lock, path, make, created_r, &again, err))
 			return true;
 		if (!again)
 			return false;
@@ -265,7 +273,7 @@ static bool take_both(struct dest_lock *lock, const char *path,
 	}
 }
 
-struct dest_lock *lock_mbox(const char *path, const char *tag,
+struct dest_lock *lock_mbox(const char *path, const char *tag, bool make,
 	bool *created_r, struct err *err)
 {
 	struct dest_lock *lock = mem_grow(NULL, 1, sizeof(*lock));
@@ -280,10 +288,15 @@ struct dest_lock *lock_mbox(const char *path, const char *tag,
 		return NULL;
 	}
 	snprintf(lock->dotlock, sizeof(lock->dotlock), "%s.lock", path);
-	if (take_both(lock, path, created_r, err))
+	if (take_both(lock, path, make, created_r, err))
 		return lock;
 	lock_release(lock);
 	return NULL;
+}
+
+bool lock_is_current(const struct dest_lock *lock, const char *path)
+{
+	return has_name(lock->fd, path);
 }
 
 int lock_fd(const struct dest_lock *lock)

@@ -19,17 +19,21 @@
 
 struct dest_lock;
 
-/* Opens (and makes, 0600) the mbox and locks it, waiting at most
+/* Opens (and, with `make`, makes, 0600) the mbox and locks it, waiting at most
  * LIMIT_MBOX_LOCK_MS. `tag` (struct dest_env) makes one that is left behind by
  * a pass that was killed known again. ERR_RETRY when
  * another program keeps it; ERR_CONFIG when it is no regular file, a symbolic
  * link, or has a second name. *created_r tells whether the file is new. */
-struct dest_lock *lock_mbox(const char *path, const char *tag,
+struct dest_lock *lock_mbox(const char *path, const char *tag, bool make,
 	bool *created_r, struct err *err) MUST_USE;
 
 /* Removes a stale dotlock, above all one with our tag: the account's lock is
  * ours, so whoever made it is gone. Other programs would wait for it. */
 void lock_clean(const char *path, const char *tag);
+
+/* Has the locked file still the name of the mbox? Programs that do not lock
+ * may have put another one in its place. */
+bool lock_is_current(const struct dest_lock *lock, const char *path);
 
 /* The locked file, open for reading and appending. */
 int lock_fd(const struct dest_lock *lock);

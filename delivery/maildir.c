@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -9,16 +8,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/base/clock.h"
 #include "agent/base/fsx.h"
 #include "agent/base/limits.h"
+#include "agent/base/log.h"
 #include "delivery/dest.h"
-#include "delivery/filter.h"
+#include "delivery/maildir_find.h"
 
 /*
  * Maildir. Its tmp/ is the stage; a rename to new/ delivers. Rename, not
- * link: tmp/N exists exactly as long as the message is not delivered, whatever
- * a mail reader does to new/N meanwhile.
+ * link: as long as tmp/N exists the message is not delivered, whatever a mail
+ * reader does to new/N meanwhile. When tmp/N is gone, that proves nothing: it
+ * may have been renamed, or cleaned away, or its disk is another one. Then the
+ * message must be seen to be believed.
  */
 
 /* The size behind ",S=" is that of the message, also when it is compressed:
@@ -28,14 +29,14 @@ static void final_name(const struct item *item, char *out, size_t cap)
 	snprintf(out, cap, "%s,S=%" PRIu64, item->name, item->size);
 }
 
-/* Opens cur, new or tmp, made if need be; then *made_r. */
+/* Opens cur, new or tmp; made if need be, then *made_r. */
 static int open_sub(const struct dest *dest, const char *name, bool *made_r,
 	struct err *err)
 {
 	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 	int fd = openat(dest->fd, name, flags);
 
-	if (fd < 0 && errno == ENOENT
+	if (fd < 0 && errno == ENOENT && dest->may_make
 	    && (mkdirat(dest->fd, name, 0700) == 0 || errno == EEXIST)) {
 		*made_r = true;
 		fd = openat(dest->fd, name, flags);
@@ -118,9 +119,18 @@ static bool maildir_stage(struct dest *dest, struct item *item,
 	return *sink_r != NULL;
 }
 
+/* Is one item anywhere in the Maildir? */
+static bool find_one(struct dest *dest, struct item *item, bool *found_r,
+	struct err *err)
+{
+	*found_r = false;
+	return maildir_find(dest->fd, dest->path, &item, 1, found_r, err);
+}
+
 static bool deliver_one(struct dest *dest, struct item *item, struct err *err)
 {
 	char name[ITEM_NAME + 32];
+	bool found;
 
 	final_name(item, name, sizeof(name));
 	stage_close(item);
@@ -128,14 +138,15 @@ static bool deliver_one(struct dest *dest, struct item *item, struct err *err)
 		item->state = ITEM_DELIVERED;
 		return true;
 	}
-	if (errno == ENOENT) {
-		/* NFS may answer so to the second try of a rename that
-		 * happened. Else somebody cleaned tmp/. */
-		item->state = faccessat(dest->dir, name, F_OK,
-			AT_SYMLINK_NOFOLLOW) == 0 ? ITEM_DELIVERED : ITEM_VOID;
-		return true;
-	}
-	return err_sys(err, errno, "cannot deliver to %s/new", dest->path);
+	if (errno != ENOENT)
+		return err_sys(err, errno, "cannot deliver to %s/new",
+			dest->path);
+	/* NFS may answer so to the second try of a rename that happened. Else
+	 * somebody cleaned tmp/. */
+	if (!find_one(dest, item, &found, err))
+		return false;
+	item->state = found ? ITEM_DELIVERED : ITEM_VOID;
+	return true;
 }
 
 static bool maildir_commit(struct dest *dest, struct item *const *items,
@@ -162,93 +173,91 @@ static void maildir_release(struct dest *dest, struct item *const *items,
 	(void)n;
 }
 
-/* Is there a file whose name begins with the item's name? */
-static bool find_in(const struct dest *dest, const char *sub,
-	const struct item *item, bool *found_r, struct err *err)
+/* Two names: perhaps a snapshot made of hard links, perhaps the rename happened
+ * and the file system kept the old entry through a power cut, or a restored
+ * copy was made while it happened. */
+static bool may_be_twice(const struct dest *dest, const struct item *item,
+	const struct stat *st)
 {
-	struct dirent *entry;
-	size_t len = strlen(item->name);
-	DIR *dir;
-	int fd;
+	char name[ITEM_NAME + 32];
 
-	fd = openat(dest->fd, sub, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || (dir = fdopendir(fd)) == NULL) {
-		err_sys(err, errno, "cannot read %s/%s", dest->path, sub);
-		if (fd >= 0)
-			close(fd);
-		return false;
-	}
-	while (!*found_r && (entry = readdir(dir)) != NULL)
-		*found_r = strncmp(entry->d_name, item->name, len) == 0;
-	closedir(dir);
-	return true;
+	final_name(item, name, sizeof(name));
+	return st->st_nlink > 1 || faccessat(dest->dir, name, F_OK,
+		AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* Twice: readdir can miss a file that is renamed meanwhile. */
-static bool find(struct dest *dest, const struct item *item, bool *found_r,
-	struct err *err)
+/* In tmp/ alone: not delivered. A file of the wrong size is swept away when the
+ * ledger has given it up for certain. */
+static void look_staged(struct item *item, const struct stat *st)
 {
-	*found_r = false;
-	return find_in(dest, "new", item, found_r, err)
-		&& find_in(dest, "cur", item, found_r, err)
-		&& find_in(dest, "new", item, found_r, err)
-		&& find_in(dest, "cur", item, found_r, err);
+	item->state = S_ISREG(st->st_mode)
+		&& (uint64_t)st->st_size == item->stored
+		? ITEM_STAGED : ITEM_VOID;
 }
 
-/* tmp/N is gone. Within 36 hours only our rename can have done that; later a
- * reader may have cleaned tmp/. In another directory than the one it was
- * staged in (a disk that is not mounted) it says nothing at all. Then the
- * message must be seen to be believed. */
-static bool settle_missing(struct dest *dest, struct item *item,
-	struct err *err)
-{
-	bool found;
+/* The items that have to be looked for. */
+struct doubt {
+	struct item *items[LIMIT_BATCH_MESSAGES];
+	struct stat staged[LIMIT_BATCH_MESSAGES];	/* st_nlink 0: gone */
+	bool found[LIMIT_BATCH_MESSAGES];
+	size_t count;
+};
 
-	item->state = ITEM_DELIVERED;
-	if (item->place == dest->stage.place
-	    && clock_wall() - item->intended < LIMIT_TMP_EVIDENCE_S)
+static bool look_one(struct dest *dest, struct item *item,
+	struct doubt *doubt, struct err *err)
+{
+	struct stat *st = &doubt->staged[doubt->count];
+
+	if (fstatat(dest->stage.dir, item->name, st, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (errno != ENOENT)
+			return err_sys(err, errno, "cannot look at %s/tmp/%s",
+				dest->path, item->name);
+		st->st_nlink = 0;
+	} else if (!may_be_twice(dest, item, st)) {
+		look_staged(item, st);
 		return true;
-	if (!find(dest, item, &found, err))
-		return false;
-	if (!found)
-		item->state = ITEM_VOID;
+	}
+	doubt->found[doubt->count] = false;
+	doubt->items[doubt->count++] = item;
 	return true;
 }
 
-static bool settle_one(struct dest *dest, struct item *item, struct err *err)
+static bool settle_doubt(struct dest *dest, struct doubt *doubt, size_t i,
+	struct err *err)
 {
-	bool renamed = false;
-	struct stat st;
+	struct item *item = doubt->items[i];
 
-	if (fstatat(dest->stage.dir, item->name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-		if (errno == ENOENT)
-			return settle_missing(dest, item, err);
-		return err_sys(err, errno, "cannot look at %s/tmp/%s",
-			dest->path, item->name);
-	}
-	/* A second name: perhaps a snapshot made of hard links, perhaps the
-	 * rename happened and the file system kept the old entry through a
-	 * power cut. */
-	if (st.st_nlink > 1 && !find(dest, item, &renamed, err))
-		return false;
-	if (renamed) {
+	if (doubt->found[i]) {
 		item->state = ITEM_DELIVERED;
 		return stage_remove(&dest->stage, item, err);
 	}
-	if (!stage_reopen(&dest->stage, item, err))
-		return false;
-	/* A file of the wrong size is swept away when the ledger has given it
-	 * up for certain: gone before, it would look delivered. */
-	return item->state != ITEM_STAGED || deliver_one(dest, item, err);
+	if (doubt->staged[i].st_nlink != 0) {
+		look_staged(item, &doubt->staged[i]);
+		return true;
+	}
+	log_warn("%s/tmp/%s is gone, and the message is nowhere in the Maildir: it cannot be shown to have arrived",
+		dest->path, item->name);
+	item->state = ITEM_VOID;
+	return true;
 }
 
-static bool maildir_settle(struct dest *dest, struct item *const *items,
+static bool maildir_look(struct dest *dest, struct item *const *items,
 	size_t n, struct err *err)
 {
+	struct doubt doubt;
 	size_t i;
 
+	doubt.count = 0;
 	for (i = 0; i < n; i++)
-		if (!settle_one(dest, items[i], err))
+		if (!look_one(dest, items[i], &doubt, err))
+			return false;
+	if (doubt.count == 0)
+		return true;
+	if (!maildir_find(dest->fd, dest->path, doubt.items, doubt.count,
+		doubt.found, err))
+		return false;
+	for (i = 0; i < doubt.count; i++)
+		if (!settle_doubt(dest, &doubt, i, err))
 			return false;
 	return true;
 }
@@ -261,5 +270,5 @@ static void maildir_close(struct dest *dest)
 
 const struct dest_kind dest_maildir = {
 	"maildir", true, false, maildir_open, maildir_stage, maildir_commit,
-	maildir_sync, maildir_release, maildir_settle, maildir_close,
+	maildir_sync, maildir_release, maildir_look, maildir_close,
 };

@@ -10,21 +10,25 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/base/digest.h"
 #include "agent/base/fsx.h"
 #include "agent/base/limits.h"
-#include "delivery/dest.h"
+#include "agent/base/log.h"
 #include "delivery/filter.h"
 #include "delivery/lock.h"
-#include "delivery/mbox_excise.h"
-#include "delivery/mbox_find.h"
+#include "delivery/mbox_priv.h"
 
 /*
  * mbox (the mboxrd variety, RFC 4155). A message is staged as the very bytes
  * that are appended: From_ line, quoted message, blank line; or one gzip
- * member with all three; in a pack, since they are copied from there. The note
- * "at OFFSET" is durable before the first byte is written, so after a crash
- * the bytes there are compared with the staged ones.
+ * member with all three; in a pack, since they are copied from there. A note
+ * of the place, and of the mbox as it was, is durable before the first byte is
+ * written (mbox_place.h); after a crash, or when others disturb us, it says
+ * where to look (mbox_look.c).
  */
+
+/* So often others may spoil what we append before we give up for now. */
+#define TRIES 3
 
 /* The first bytes of the mbox; fewer if it has no more, or if looking would set
  * its access time, by which readers tell new mail. */
@@ -63,30 +67,52 @@ static bool check_form(const struct dest *dest, struct err *err)
 	return true;
 }
 
+/* A former one may have been moved, or read and removed. */
+static bool is_there(const struct dest *dest)
+{
+	struct stat st;
+
+	return lstat(dest->path, &st) < 0 ? errno != ENOENT && errno != ENOTDIR
+		: S_ISREG(st.st_mode);
+}
+
 static bool mbox_open(struct dest *dest, struct err *err)
 {
 	const struct filter_options options = { true, dest->gzip };
 
+	if (!dest->may_make && !is_there(dest))
+		return err_sys(err, ENOENT, "the mbox %s", dest->path);
 	if (!check_form(dest, err))
 		return false;
 	dest->chain = filter_new(&options);
 	dest->stage.packs = true;
+	dest->mark = digest_random();
 	lock_clean(dest->path, dest->env->tag);
 	return true;
+}
+
+/* No two messages have the same From_ line, so that recovery can tell one of
+ * ours, and a part of it, from all that resembles it. */
+static void from_line(struct dest *dest, char *line, size_t cap)
+{
+	time_t now = time(NULL);
+	char date[40];
+	struct tm tm;
+
+	gmtime_r(&now, &tm);
+	strftime(date, sizeof(date), "%a %b %e %T %Y", &tm);
+	snprintf(line, cap, "From MAILER-DAEMON@%016" PRIx64 " %s\n",
+		dest->mark++, date);
 }
 
 static bool mbox_stage(struct dest *dest, struct item *item,
 	struct sink **sink_r, struct err *err)
 {
-	char lead[64];
-	time_t now = time(NULL);
-	struct tm tm;
+	char lead[96];
 
 	if (!stage_pack(&dest->stage, item, err))
 		return false;
-	gmtime_r(&now, &tm);
-	strftime(lead, sizeof(lead), "From MAILER-DAEMON %a %b %e %T %Y\n",
-		&tm);
+	from_line(dest, lead, sizeof(lead));
 	*sink_r = filter_start(dest->chain, item->fd, dest->stage.path, lead,
 		"\n", err);
 	return *sink_r != NULL;
@@ -112,100 +138,11 @@ static bool lock_file(struct dest *dest, struct err *err)
 {
 	bool created;
 
-	dest->lock = lock_mbox(dest->path, dest->env->tag, &created, err);
-	return dest->lock != NULL && (!created || sync_new(dest, err));
-}
-
-/* Another writer may have left no blank line at the end, and a From_ line is
- * one only behind a blank line: how many line ends are missing. */
-static bool missing_ends(struct dest *dest, uint64_t size, size_t *missing_r,
-	struct err *err)
-{
-	char tail[2] = { '\n', '\n' };
-	size_t want = size < 2 ? (size_t)size : 2, got;
-
-	*missing_r = 0;
-	if (dest->gzip || size == 0)
+	if (dest->lock != NULL)
 		return true;
-	if (!fsx_pread(lock_fd(dest->lock), tail + 2 - want, want,
-		size - want, &got, dest->path, err))
-		return false;
-	*missing_r = tail[1] != '\n' ? 2 : tail[0] != '\n' ? 1 : 0;
-	return true;
-}
-
-/* How many bytes of the first staged file are to follow one another in the
- * mbox; *items and *n then begin behind them. */
-static uint64_t take_run(struct item *const **items, size_t *n)
-{
-	const struct item *item;
-	uint64_t len = 0;
-
-	do {
-		item = **items;
-		len += item->stored;
-		++*items;
-		--*n;
-	} while (*n != 0 && strcmp((**items)->name, item->name) == 0
-		&& (**items)->at == item->at + item->stored);
-	return len;
-}
-
-static bool append_all(struct dest *dest, struct item *const *items, size_t n,
-	size_t ends, struct err *err)
-{
-	const struct item *first;
-
-	if (!fsx_write(lock_fd(dest->lock), "\n\n", ends, dest->path, err))
-		return false;
-	while (n != 0) {
-		first = *items;
-		if (!fsx_copy(first->fd, first->at, take_run(&items, &n),
-			lock_fd(dest->lock), dest->path, err))
-			return false;
-	}
-	return fsx_sync(lock_fd(dest->lock), dest->path, err);
-}
-
-/* The file as it was before we touched it. If even this fails, the notes of
- * the items let the next run tell our bytes from others'. */
-static void cut_back(struct dest *dest, off_t size)
-{
-	struct err ignored = ERR_INIT;
-
-	if (ftruncate(lock_fd(dest->lock), size) == 0
-	    && !fsx_sync(lock_fd(dest->lock), dest->path, &ignored))
-		return;
-}
-
-/* Readers tell new mail by an access time before the change time. */
-static void keep_atime(int fd, const struct stat *before)
-{
-	struct timespec times[2] = { before->st_atim, { 0, UTIME_OMIT } };
-
-	futimens(fd, times);
-}
-
-/* "at OFFSET", or for the first "at OFFSET behind ENDS": so many line ends
- * come before it. */
-static bool note_offsets(struct dest *dest, struct item *const *items,
-	size_t n, uint64_t at, size_t ends, struct err *err)
-{
-	const struct dest_env *env = dest->env;
-	char text[60];
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		if (i == 0 && ends != 0)
-			snprintf(text, sizeof(text), "at %" PRIu64 " behind %zu",
-				at, ends);
-		else
-			snprintf(text, sizeof(text), "at %" PRIu64, at);
-		if (!env->hint(env->arg, items[i], text, err))
-			return false;
-		at += items[i]->stored;
-	}
-	return env->hint_sync(env->arg, err);
+	dest->lock = lock_mbox(dest->path, dest->env->tag, dest->may_make,
+		&created, err);
+	return dest->lock != NULL && (!created || sync_new(dest, err));
 }
 
 /* A pass that was killed may have made the file and written to it, and flushed
@@ -216,35 +153,53 @@ static bool sync_found(struct dest *dest, struct err *err)
 		&& sync_new(dest, err);
 }
 
-/* The lock is held. */
-static bool append(struct dest *dest, struct item *const *items, size_t n,
+/* Those that are still to be delivered. */
+static size_t still_staged(struct item *const *items, size_t n,
+	struct item **left)
+{
+	size_t i, count = 0;
+
+	for (i = 0; i < n; i++)
+		if (items[i]->state == ITEM_STAGED)
+			left[count++] = items[i];
+	return count;
+}
+
+/* It did not arrive as it was appended: what is there of it, and where? */
+static bool look_again(struct dest *dest, struct item *const *items, size_t n,
 	struct err *err)
 {
-	struct stat before;
-	size_t ends, i;
-
-	if (n == 0)
-		return true;
-	if (fstat(lock_fd(dest->lock), &before) < 0)
-		return err_sys(err, errno, "cannot look at %s", dest->path);
-	if (!missing_ends(dest, (uint64_t)before.st_size, &ends, err)
-	    || !note_offsets(dest, items, n, (uint64_t)before.st_size + ends,
-		    ends, err))
-		return false;
-	if (!append_all(dest, items, n, ends, err)) {
-		cut_back(dest, before.st_size);
-		return false;
+	log_warn("another program wrote to %s while we had it locked; looking for what we appended",
+		dest->path);
+	if (!lock_is_current(dest->lock, dest->path)) {
+		lock_release(dest->lock);
+		dest->lock = NULL;
+		if (!lock_file(dest, err))
+			return false;
 	}
-	keep_atime(lock_fd(dest->lock), &before);
-	for (i = 0; i < n; i++)
-		items[i]->state = ITEM_DELIVERED;
-	return true;
+	return sync_found(dest, err) && mbox_look_for(dest, items, n, err);
 }
 
 static bool mbox_commit(struct dest *dest, struct item *const *items, size_t n,
 	struct err *err)
 {
-	return lock_file(dest, err) && append(dest, items, n, err);
+	struct item *left[LIMIT_BATCH_MESSAGES];
+	size_t count = still_staged(items, n, left), i, tries;
+	bool done = false;
+
+	for (tries = 0; count != 0 && tries < TRIES; tries++) {
+		if (!lock_file(dest, err)
+		    || !mbox_append(dest, left, count, &done, err))
+			return false;
+		for (i = 0; done && i < count; i++)
+			left[i]->state = ITEM_DELIVERED;
+		if (!done && !look_again(dest, left, count, err))
+			return false;
+		count = still_staged(left, count, left);
+	}
+	return count == 0 || err_set(err, ERR_RETRY,
+		"another program keeps writing to %s without a lock",
+		dest->path);
 }
 
 static bool mbox_sync(struct dest *dest, struct err *err)
@@ -263,152 +218,11 @@ static void mbox_release(struct dest *dest, struct item *const *items,
 	dest->lock = NULL;
 }
 
-/* Where an item was to be; *start_r is where our bytes in front of it begin. */
-static bool hint_offset(const struct item *item, uint64_t *at_r,
-	uint64_t *start_r)
-{
-	uint64_t ends = 0;
-
-	if (sscanf(item->hint, "at %" SCNu64 " behind %" SCNu64, at_r, &ends)
-	    < 1 || ends > 2 || ends > *at_r)
-		return false;
-	*start_r = *at_r - ends;
-	return true;
-}
-
-static bool cut_torn(struct dest *dest, uint64_t at, struct err *err)
-{
-	if (ftruncate(lock_fd(dest->lock), (off_t)at) < 0)
-		return err_sys(err, errno, "cannot cut a torn message off %s",
-			dest->path);
-	return fsx_sync(lock_fd(dest->lock), dest->path, err);
-}
-
-/* What earlier items of a batch tell of the later ones. */
-struct settling {
-	struct item *const *items;
-	size_t count;
-	uint64_t end;		/* where the last append would have ended */
-	bool cut;		/* the file ends before the rest: they are not in it */
-	bool shifted;		/* it has changed: noted offsets mean nothing */
-};
-
-static bool rest_is_ours(struct dest *dest, struct settling *s, uint64_t from,
-	bool *ours_r, struct err *err)
-{
-	uint64_t at, start;
-	size_t i;
-
-	for (i = 0, *ours_r = true; *ours_r && i < s->count; i++) {
-		if (!hint_offset(s->items[i], &at, &start) || at <= from)
-			continue;
-		if (s->items[i]->fd < 0
-		    && !stage_reopen(&dest->stage, s->items[i], err))
-			return false;
-		if (s->items[i]->fd < 0)
-			*ours_r = false;
-		else if (!mbox_is_ours(lock_fd(dest->lock), dest->path,
-			s->items[i], at, ours_r, err))
-			return false;
-	}
-	return true;
-}
-
-/* Blocks are missing in what we appended. It goes, if nobody else has written
- * where the rest of the batch was to be. */
-static bool settle_holes(struct dest *dest, struct settling *s, uint64_t at,
-	uint64_t start, struct err *err)
-{
-	bool ours;
-
-	if (!rest_is_ours(dest, s, at, &ours, err))
-		return false;
-	s->cut = ours;
-	s->shifted = !ours;
-	return !ours || cut_torn(dest, start, err);
-}
-
-/* Is the end of the file among our one or two line ends? */
-static bool ends_inside(const struct dest *dest, uint64_t start, uint64_t at)
-{
-	struct stat st;
-
-	return fstat(lock_fd(dest->lock), &st) == 0
-		&& (uint64_t)st.st_size > start && (uint64_t)st.st_size < at;
-}
-
-static bool settle_one(struct dest *dest, struct item *item,
-	struct settling *s, struct err *err)
-{
-	uint64_t at, start, foreign;
-	enum mbox_found found;
-
-	if (item->fd < 0 && !stage_reopen(&dest->stage, item, err))
-		return false;
-	if (item->state != ITEM_STAGED)
-		return true;
-	if (!hint_offset(item, &at, &start))
-		return mbox_excise_again(dest, item, err);
-	if (s->cut)
-		return true;
-	if (start < at && ends_inside(dest, start, at)) {
-		s->cut = true;
-		return cut_torn(dest, start, err);
-	}
-	if (!mbox_find(lock_fd(dest->lock), dest->path, item,
-		s->shifted ? MBOX_ANYWHERE : at, s->end, &found, &foreign,
-		err))
-		return false;
-	switch (found) {
-	case MBOX_MOVED:
-		s->shifted = true;
-		/* fall through */
-	case MBOX_THERE:
-		item->state = ITEM_DELIVERED;
-		return true;
-	case MBOX_TORN:
-		s->cut = true;
-		return cut_torn(dest, start, err);
-	case MBOX_HOLES:
-		return settle_holes(dest, s, at, start, err);
-	case MBOX_TORN_INSIDE:
-		s->shifted = true;
-		return mbox_excise(dest, item, at, foreign, err);
-	case MBOX_ABSENT:
-		s->shifted = true;
-		break;
-	}
-	return true;
-}
-
-static uint64_t last_end(struct item *const *items, size_t n)
-{
-	uint64_t end = 0, at, start;
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (hint_offset(items[i], &at, &start) && at + items[i]->stored > end)
-			end = at + items[i]->stored;
-	return end;
-}
-
-static bool mbox_settle(struct dest *dest, struct item *const *items, size_t n,
+static bool mbox_look(struct dest *dest, struct item *const *items, size_t n,
 	struct err *err)
 {
-	struct item *again[LIMIT_BATCH_MESSAGES];
-	struct settling settling = { items, n, last_end(items, n), false,
-		false };
-	size_t i, count = 0;
-
-	if (!lock_file(dest, err) || !sync_found(dest, err))
-		return false;
-	for (i = 0; i < n; i++) {
-		if (!settle_one(dest, items[i], &settling, err))
-			return false;
-		if (items[i]->state == ITEM_STAGED)
-			again[count++] = items[i];
-	}
-	return append(dest, again, count, err);
+	return lock_file(dest, err) && sync_found(dest, err)
+		&& mbox_look_for(dest, items, n, err);
 }
 
 static void mbox_close(struct dest *dest)
@@ -418,5 +232,5 @@ static void mbox_close(struct dest *dest)
 
 const struct dest_kind dest_mbox = {
 	"mbox", false, true, mbox_open, mbox_stage, mbox_commit, mbox_sync,
-	mbox_release, mbox_settle, mbox_close,
+	mbox_release, mbox_look, mbox_close,
 };

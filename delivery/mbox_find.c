@@ -2,17 +2,18 @@
 #include "delivery/mbox_find.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/base/arena.h"
 #include "agent/base/fsx.h"
 
-#define BLOCK 16384
-/* Enough of a message to know it again: the From_ line and the first header
- * lines, which a reader that rewrites an mbox leaves in front. */
-#define TOKEN 512
-/* Its last bytes, to tell a whole message from a torn one. */
-#define TAIL 64
+#define BLOCK 32768
+/* How far from the last byte that agrees another program's mail may begin: our
+ * bytes may agree with its first ones, and it may put line ends in front. */
+#define NEAR 6
+#define FROM_ROOM 256
 
 struct finder {
 	int mbox;
@@ -21,12 +22,12 @@ struct finder {
 	uint64_t size;			/* of the mbox */
 };
 
-/* How many bytes at `at` in the mbox equal the staged file; *zero_r tells
- * whether the first one that differs is NUL (a block the disk never got). */
+/* *zero_r tells whether the first byte that differs is NUL (a block the disk
+ * never got). */
 static bool common_prefix(const struct finder *f, uint64_t at,
 	uint64_t *common_r, bool *zero_r, struct err *err)
 {
-	char ours[BLOCK], theirs[BLOCK];
+	char ours[BLOCK] UNFILLED, theirs[BLOCK] UNFILLED;
 	size_t got, there, i;
 
 	*common_r = 0;
@@ -36,46 +37,32 @@ static bool common_prefix(const struct finder *f, uint64_t at,
 		    || !fsx_pread(f->mbox, theirs, got, at + *common_r, &there,
 			f->path, err))
 			return false;
-		for (i = 0; i < there && ours[i] == theirs[i]; i++)
-			;
+		i = there;
+		if (memcmp(ours, theirs, there) != 0)
+			for (i = 0; ours[i] == theirs[i]; i++)
+				;
 		*common_r += i;
 		if (i < there) {
 			*zero_r = theirs[i] == '\0';
 			return true;
 		}
-	} while (got != 0 && there == got);
+	} while (got == BLOCK && there == got);
 	return true;
 }
 
-/* The offset of `token` at or behind `from`; false in *there_r if absent. */
-static bool search(const struct finder *f, const char *token, size_t len,
-	uint64_t from, uint64_t *at_r, bool *there_r, struct err *err)
+bool mbox_common(int fd, const char *path, const struct item *item,
+	uint64_t at, uint64_t *common_r, struct err *err)
 {
-	char block[BLOCK + TOKEN];
-	const char *hit;
-	size_t want, got;
+	const struct finder f = { fd, path, item, 0 };
+	bool zero;
 
-	for (*there_r = false; from + len <= f->size; from += BLOCK) {
-		want = BLOCK + len - 1;
-		if (f->size - from < want)
-			want = (size_t)(f->size - from);
-		if (!fsx_pread(f->mbox, block, want, from, &got, f->path,
-			err))
-			return false;
-		hit = memmem(block, got, token, len);
-		if (hit != NULL) {
-			*at_r = from + (uint64_t)(hit - block);
-			*there_r = true;
-			return true;
-		}
-	}
-	return true;
+	return common_prefix(&f, at, common_r, &zero, err);
 }
 
 bool mbox_is_ours(int fd, const char *path, const struct item *item,
 	uint64_t at, bool *yes_r, struct err *err)
 {
-	char ours[BLOCK], theirs[BLOCK];
+	char ours[BLOCK] UNFILLED, theirs[BLOCK] UNFILLED;
 	size_t got, there, i;
 	uint64_t done = 0;
 
@@ -94,150 +81,49 @@ bool mbox_is_ours(int fd, const char *path, const struct item *item,
 	return true;
 }
 
-/* Where the body of the staged message begins; its end if it has none. */
-static bool body_offset(const struct finder *f, uint64_t *at_r,
-	struct err *err)
+/* RFC 4155: a sender, and the time as asctime(3) writes it. */
+static bool is_from_line(const char *line)
 {
-	const struct item *item = f->item;
-	const struct finder staged = { item->fd, item->name, item,
-		item->at + item->stored };
-	bool there;
+	static const char days[] = "SunMonTueWedThuFriSat";
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	char day[4], month[4];
+	int date, hour, minute;
 
-	if (!search(&staged, "\n\n", 2, item->at, at_r, &there, err))
-		return false;
-	*at_r = there ? *at_r + 2 - item->at : item->stored;
-	return true;
+	return sscanf(line, "From %*s %3s %3s %d %d:%d", day, month, &date,
+			&hour, &minute) == 5
+		&& strstr(days, day) != NULL && strstr(months, month) != NULL;
 }
 
-/* Do the bytes before `end` in the file equal the last ones of the staged
- * message? Not those of its header: readers add lines there. */
-static bool ends_alike(const struct finder *f, uint64_t end, bool *yes_r,
-	struct err *err)
-{
-	char ours[TAIL], theirs[TAIL];
-	uint64_t stored = f->item->stored, body;
-	size_t len, got, there;
-
-	if (!body_offset(f, &body, err))
-		return false;
-	len = stored - body < TAIL ? (size_t)(stored - body) : TAIL;
-	*yes_r = false;
-	if (len > end)
-		return true;
-	if (!stage_read(f->item, ours, len, stored - len, &got, err)
-	    || !fsx_pread(f->mbox, theirs, len, end - len, &there, f->path,
-		    err))
-		return false;
-	*yes_r = got == there && memcmp(ours, theirs, got) == 0;
-	return true;
-}
-
-/* Is the message that begins at `at` whole? It ends where the next one begins,
- * or with the file. */
-static bool whole_at(const struct finder *f, uint64_t at, bool *yes_r,
-	struct err *err)
-{
-	uint64_t stored = f->item->stored, end = 0, common;
-	bool another, zero;
-
-	if (!search(f, "\n\nFrom ", 7, at, &end, &another, err))
-		return false;
-	end = another ? end + 2 : f->size;
-	if (!ends_alike(f, end, yes_r, err))
-		return false;
-	if (!*yes_r || end - at > stored)
-		return true;
-	/* Nothing was added, so nothing may differ. */
-	if (!common_prefix(f, at, &common, &zero, err))
-		return false;
-	*yes_r = common == stored;
-	return true;
-}
-
-/* From_ line and header, as much as fits: a reader adds lines behind them. */
-static size_t cut_header(const char *token, size_t len)
-{
-	const char *blank = memmem(token, len, "\n\n", 2);
-
-	return blank != NULL ? (size_t)(blank - token) + 1 : len;
-}
-
-/* Anywhere in the file, whole, perhaps with Status lines that a reader has
- * added in the middle. */
-static bool search_whole(const struct finder *f, bool *there_r,
-	struct err *err)
-{
-	uint64_t at = 0;
-	char token[TOKEN];
-	size_t head;
-	bool more = true;
-
-	if (!stage_read(f->item, token, TOKEN, 0, &head, err))
-		return false;
-	head = cut_header(token, head);
-	for (*there_r = false; more && !*there_r; at++) {
-		if (!search(f, token, head, at, &at, &more, err))
-			return false;
-		if (more && !whole_at(f, at, there_r, err))
-			return false;
-	}
-	return true;
-}
-
-/* Does a message, or a gzip member, begin about here? Our torn bytes may agree
- * with the first ones of the foreign mail, and a program may have put a
- * newline in front of its own. */
+/* Does a message, or a gzip member, begin about here? */
 static bool begins_near(const struct finder *f, uint64_t near, uint64_t at,
 	uint64_t *begin_r, bool *there_r, struct err *err)
 {
 	static const char gzip[] = "\x1f\x8b\x08";
-	char block[16];
+	char text[FROM_ROOM + 1];
 	const char *hit;
-	uint64_t from = near > at + 6 ? near - 6 : at + 1;
+	uint64_t from = near > at + NEAR ? near - NEAR : at + 1;
 	size_t got;
 
-	if (!fsx_pread(f->mbox, block, sizeof(block), from, &got, f->path,
-		err))
+	if (!fsx_pread(f->mbox, text, FROM_ROOM, from, &got, f->path, err))
 		return false;
-	hit = memmem(block, got, "From ", 5);
+	text[got] = '\0';
+	hit = memmem(text, got < 16 ? got : 16, gzip, 3);
 	if (hit == NULL)
-		hit = memmem(block, got, gzip, 3);
-	*there_r = hit != NULL;
+		hit = memmem(text, got < 16 ? got : 16, "From ", 5);
+	*there_r = hit != NULL && (*hit != 'F' || is_from_line(hit));
 	if (*there_r)
-		*begin_r = from + (uint64_t)(hit - block);
+		*begin_r = from + (uint64_t)(hit - text);
 	return true;
 }
 
-/* What is at the offset where we began to append? */
-static bool look_at(const struct finder *f, uint64_t at, uint64_t end,
+static bool look_torn(const struct finder *f, uint64_t at, uint64_t near,
 	enum mbox_found *found_r, uint64_t *foreign_r, struct err *err)
 {
-	uint64_t common;
-	bool zero, there;
+	bool there;
 
-	if (!common_prefix(f, at, &common, &zero, err))
+	if (!begins_near(f, near, at, foreign_r, &there, err))
 		return false;
-	*found_r = MBOX_THERE;
-	if (common == f->item->stored)
-		return true;
-	*found_r = MBOX_TORN;
-	if (at + common == f->size)
-		return true;
-	if (zero && f->size <= end) {
-		*found_r = MBOX_HOLES;
-		if (!mbox_is_ours(f->mbox, f->path, f->item, at, &there, err))
-			return false;
-		if (there)
-			return true;
-	}
-	*found_r = MBOX_ABSENT;
-	if (common == 0)
-		return true;
-	if (!begins_near(f, zero ? end : at + common, at, foreign_r, &there,
-		err))
-		return false;
-	if (there)
-		*found_r = MBOX_TORN_INSIDE;
+	*found_r = there ? MBOX_TORN_INSIDE : MBOX_FOREIGN;
 	return true;
 }
 
@@ -247,20 +133,31 @@ bool mbox_find(int fd, const char *path, const struct item *item, uint64_t at,
 {
 	struct finder f = { fd, path, item, 0 };
 	struct stat st;
-	bool there;
+	uint64_t common;
+	bool zero, yes;
 
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, errno, "cannot look at %s", path);
 	f.size = (uint64_t)st.st_size;
-	*found_r = MBOX_ABSENT;
-	if (at <= f.size && !look_at(&f, at, end, found_r, foreign_r, err))
-		return false;
-	/* An end where it was to begin may be there by chance. */
-	if (*found_r != MBOX_ABSENT && !(*found_r == MBOX_TORN && at == f.size))
+	*found_r = MBOX_END;
+	if (at >= f.size)
 		return true;
-	if (!search_whole(&f, &there, err))
+	if (!common_prefix(&f, at, &common, &zero, err))
 		return false;
-	if (there)
-		*found_r = MBOX_MOVED;
-	return true;
+	*found_r = MBOX_THERE;
+	if (common == item->stored)
+		return true;
+	*found_r = MBOX_TORN;
+	if (at + common == f.size)
+		return true;
+	if (zero && f.size <= end) {
+		*found_r = MBOX_HOLES;
+		if (!mbox_is_ours(fd, path, item, at, &yes, err))
+			return false;
+		if (yes)
+			return true;
+	}
+	*found_r = MBOX_FOREIGN;
+	return common == 0 || look_torn(&f, at, zero ? end : at + common,
+		found_r, foreign_r, err);
 }

@@ -142,20 +142,15 @@ static void pipe_release(struct dest *dest, struct item *const *items,
 	stage_clear(&dest->stage, items, n);
 }
 
-static bool pipe_settle(struct dest *dest, struct item *const *items,
+static bool pipe_look(struct dest *dest, struct item *const *items,
 	size_t n, struct err *err)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		if (strcmp(items[i]->hint, "ran") == 0) {
+		if (strcmp(items[i]->hint, "ran") == 0)
 			items[i]->state = ITEM_DELIVERED;
-			continue;
-		}
-		if (!stage_reopen(&dest->stage, items[i], err))
-			return false;
-		if (items[i]->state == ITEM_STAGED
-		    && !deliver_one(dest, items[i], err))
+		else if (!stage_reopen(&dest->stage, items[i], err))
 			return false;
 	}
 	return true;
@@ -168,5 +163,5 @@ static void pipe_close(struct dest *dest)
 
 const struct dest_kind dest_pipe = {
 	"pipe", false, true, pipe_open, pipe_stage, pipe_commit, pipe_sync,
-	pipe_release, pipe_settle, pipe_close,
+	pipe_release, pipe_look, pipe_close,
 };

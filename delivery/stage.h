@@ -36,7 +36,6 @@ struct item {
 	uint64_t size;		/* bytes of the message with LF line ends */
 	uint64_t stored;	/* its bytes there */
 	uint64_t place;		/* inode of the directory it was staged in */
-	int64_t intended;	/* recovery: wall time of the intent */
 	char hint[ITEM_HINT];	/* what the destination noted last, or "" */
 	int fd;			/* the staged file, or -1 */
 	bool packed;		/* `fd` is that of the stage's pack */

@@ -143,7 +143,8 @@
 #define LIMIT_DOTLOCK_STALE_S	300
 /* A worker whose parent was killed needs a moment to notice and let go. */
 #define LIMIT_ACCOUNT_LOCK_MS	700
-/* Maildir readers delete files in tmp/ that are older than 36 hours. */
-#define LIMIT_TMP_EVIDENCE_S	(36 * 3600)
+/* Folders within folders of a Maildir, as deep as a message is looked for
+ * there: nobody files deeper, and a circle of mounts ends. */
+#define LIMIT_MAILDIR_DEPTH	16
 
 #endif

@@ -114,29 +114,74 @@ def two_files(_env):
             tap.equal(wire.digests(readers.mbox(one.path(name))), WANTED, name)
 
 
-@tap.case("a former mbox that cannot be written to holds up nothing, and gets its mail later")
+def _stranded(one, server, first):
+    """Fetch into an mbox that turns into a folder before anything is appended."""
+    one.configure({"box": server.account({"mbox": first}, keep=False)})
+    server.poison[("RETR", "uid-00")] = ("call", 1, lambda: os.mkdir(first))
+    told(one.fetch(), 75, "box", re.escape(first))
+    server.poison.clear()
+
+
+@tap.case("what waited for a former mbox that is gone goes to the present destination")
 def former_mbox(_env):
+    later = corpus.simple(3, seed=7)
+    for kind, read in (("mbox", readers.mbox), ("maildir", readers.maildir)):
+        for remade in (os.rmdir, lambda path: None, _with_foreign_mail):
+            with TinyPop(MESSAGES) as server:
+                one = agent.Agent()
+                first, second = one.path("first"), one.path("second")
+                _stranded(one, server, first)
+                remade(first)
+                was = _look(first)
+                server.put(later, "later-%d")
+                one.configure({"box": server.account({kind: second}, keep=False)})
+                told(one.fetch_ok(), 0, "waited for mbox:%s go to %s:%s" % (
+                    re.escape(first), kind, re.escape(second)))
+                tap.equal(wire.digests(read(second)), WANTED + wire.digests(later), "in the new one")
+                tap.equal(_look(first), was, "the former one")
+                tap.equal(server.drop, {}, "left on the server")
+                tap.equal(os.listdir(one.state + "/box/stage"), [], "files left in stage/")
+
+
+FOREIGN = b"From x Thu Jan  1 00:00:00 1970\nSubject: theirs\n\ntheirs\n\n"
+
+
+def _with_foreign_mail(path):
+    os.rmdir(path)
+    with open(path, "wb") as file:
+        file.write(FOREIGN)
+
+
+def _look(path):
+    """What is at PATH: contents, or "folder", or None."""
+    if not os.path.exists(path):
+        return None
+    if os.path.isdir(path):
+        return "folder"
+    with open(path, "rb") as file:
+        return file.read()
+
+
+@tap.case("a former mbox that cannot be looked into: told, and tried again; the rest goes on")
+def former_locked(_env):
     later = corpus.simple(3, seed=7)
     with TinyPop(MESSAGES) as server:
         one = agent.Agent()
         first, second = one.path("first"), one.path("second")
-        one.configure({"box": server.account({"mbox": first}, keep=False)})
-        server.poison[("RETR", "uid-00")] = ("call", 1, lambda: os.mkdir(first))
-        told(one.fetch(), 75, "box", re.escape(first))
-        server.poison.clear()
+        _stranded(one, server, first)
+        _with_foreign_mail(first)
+        os.link(first, first + ".backup")
         server.put(later, "later-%d")
         one.configure({"box": server.account({"mbox": second}, keep=False)})
         for _ in range(2):
-            told(one.fetch_ok(), 0, "former destination mbox:%s wait.*%s" % (
-                re.escape(first), re.escape(first)))
+            told(one.fetch(), 75, "former destination mbox:%s wait.*hard link" % re.escape(first))
             tap.equal(wire.digests(readers.mbox(second)), wire.digests(later), "in the new one")
             tap.equal(len(server.drop), len(MESSAGES), "left on the server")
-        os.rmdir(first)
+        os.unlink(first + ".backup")
         one.fetch_ok()
-        tap.equal(wire.digests(readers.mbox(first)), WANTED, "in the former one")
-        tap.equal(wire.digests(readers.mbox(second)), wire.digests(later), "in the new one")
+        tap.equal(wire.digests(readers.mbox(second)), WANTED + wire.digests(later), "in the new one")
+        tap.equal(_look(first), FOREIGN, "the former one")
         tap.equal(server.drop, {}, "left on the server")
-        tap.equal(os.listdir(one.state + "/box/stage"), [], "files left in stage/")
 
 
 @tap.case("a former mbox that cannot be flushed, full or not: the pass ends, nothing is deleted")
@@ -145,19 +190,18 @@ def former_flush(_env):
         with TinyPop(MESSAGES) as server:
             one = agent.Agent()
             first, second = one.path("first"), one.path("second")
-            one.configure({"box": server.account({"mbox": first}, keep=False)})
-            server.poison[("RETR", "uid-00")] = ("call", 1, lambda path=first: os.mkdir(path))
-            told(one.fetch(), 75, "box")
-            server.poison.clear()
-            os.rmdir(first)
-            server.put(corpus.simple(3, seed=7), "later-%d")
+            _stranded(one, server, first)
+            _with_foreign_mail(first)
+            later = corpus.simple(3, seed=7)
+            server.put(later, "later-%d")
             one.configure({"box": server.account({"mbox": second}, keep=False)})
             with shim.preloaded(one) as orders:
                 shim.fail(orders, "fdatasync", error, role="worker", how_long="once")
                 told(one.fetch(), 75, "cannot flush %s" % re.escape(first))
                 tap.equal(len(server.drop), len(MESSAGES) + 3, "left on the server")
                 one.fetch_ok()
-            tap.equal(wire.digests(readers.mbox(first)), WANTED, "in the former one")
+            tap.equal(_look(first), FOREIGN, "the former one")
+            tap.equal(wire.digests(readers.mbox(second)), WANTED + wire.digests(later), "in the new one")
             tap.equal(server.drop, {}, "left on the server")
 
 

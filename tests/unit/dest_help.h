@@ -137,6 +137,21 @@ HELP void stage_message(struct dest *dest, struct item *item, const char *text,
 	dest_seal(dest, item);
 }
 
+/* What recovery does with a destination: what is not there is delivered. */
+HELP bool settle_dest(struct dest *dest, struct item *const *items, size_t n,
+	struct err *err)
+{
+	struct item *staged[MAX_ITEMS];
+	size_t i, count = 0;
+
+	if (!dest->kind->look(dest, items, n, err))
+		return false;
+	for (i = 0; i < n; i++)
+		if (items[i]->state == ITEM_STAGED)
+			staged[count++] = items[i];
+	return dest->kind->commit(dest, staged, count, err);
+}
+
 /* What recovery knows of an item: the ledger's part of it. */
 HELP void recover_item(struct item *item)
 {
@@ -150,7 +165,6 @@ HELP void recover_item(struct item *item)
 	item->stored = old.stored;
 	item->place = old.place;
 	item->at = old.at;
-	item->intended = old.intended;
 	item->fd = -1;
 	item->state = ITEM_STAGED;
 }

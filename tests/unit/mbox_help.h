@@ -20,7 +20,7 @@ HELP char box[PATH_MAX];
 HELP const char mine[] = "From old\n\nan older message\n\n";
 /* As long as that, and it could be compressed. */
 HELP const char member[] = "\x1f\x8b\x08\x08 old\n\nan older message\n\n";
-HELP const char foreign[] = "From other\n\na foreign mail\n\n";
+HELP const char foreign[] = "From other Mon Nov 30 02:41:54 2026\n\na foreign mail\n\n";
 
 /* One crash: the mbox before, and as it would be after the whole batch. */
 HELP struct {
@@ -50,6 +50,22 @@ HELP size_t compose(char *out, size_t cap, size_t i, size_t head,
 	return n;
 }
 
+/* What is in the file now is what a crash may spoil; the items are known by
+ * the ledger alone. */
+HELP void keep_batch(void)
+{
+	size_t i;
+
+	crash.whole = scratch_read("box", &crash.len);
+	crash.at[0] = sizeof(mine) - 1;
+	for (i = 0; i < crash.n; i++) {
+		crash.at[i + 1] = crash.at[i] + crash.items[i].stored;
+		crash.bodies[i] = crash.whole + crash.at[i];
+		crash.body_len[i] = crash.items[i].stored;
+		recover_item(&crash.items[i]);
+	}
+}
+
 /* Delivers the batch behind `mine`, and keeps what was written. */
 HELP void run_batch(size_t n, size_t head, size_t body, bool gzip)
 {
@@ -68,14 +84,7 @@ HELP void run_batch(size_t n, size_t head, size_t body, bool gzip)
 	}
 	scratch_need(dest->kind->commit(dest, crash.list, n, &err),
 		"cannot deliver");
-	crash.whole = scratch_read("box", &crash.len);
-	crash.at[0] = sizeof(mine) - 1;
-	for (i = 0; i < n; i++) {
-		crash.at[i + 1] = crash.at[i] + crash.items[i].stored;
-		crash.bodies[i] = crash.whole + crash.at[i];
-		crash.body_len[i] = crash.items[i].stored;
-		recover_item(&crash.items[i]);
-	}
+	keep_batch();
 	dest_close(dest);
 }
 
@@ -86,6 +95,12 @@ HELP void end_batch(void)
 	close(owner.env.stage_dir);
 	owner.env.stage_dir = scratch_subdir("stage");
 	unlink(box);
+}
+
+HELP size_t put(char *out, const void *bytes, size_t len)
+{
+	memcpy(out, bytes, len);
+	return len;
 }
 
 HELP size_t count_of(const char *hay, size_t len, const char *needle,
@@ -106,7 +121,7 @@ HELP size_t count_of(const char *hay, size_t len, const char *needle,
 HELP bool settle(bool gzip)
 {
 	struct dest *dest = need_dest("mbox", box, gzip);
-	bool ok = dest->kind->settle(dest, crash.list, crash.n, &err);
+	bool ok = settle_dest(dest, crash.list, crash.n, &err);
 	size_t i;
 
 	for (i = 0; i < crash.n; i++)

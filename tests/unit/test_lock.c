@@ -100,7 +100,7 @@ static void test_waiting(const struct waiting *w)
 	/* From before it began to hold the lock. */
 	start = clock_now();
 	pid = start_other(w->what);
-	lock = lock_mbox(box, TAG, &created, &err);
+	lock = lock_mbox(box, TAG, true, &created, &err);
 	tap_ok(lock != NULL && !created && clock_now() - start >= HELD_MS,
 		"waits for %s", w->name);
 	tap_ok(lock != NULL && fstat(lock_fd(lock), &held) == 0
@@ -225,7 +225,7 @@ static void test_left(void)
 		if (pids[i] != 0)
 			continue;
 		name[i][strlen(name[i]) - 5] = '\0';
-		lock = lock_mbox(scratch_path(name[i]), TAG, &created,
+		lock = lock_mbox(scratch_path(name[i]), TAG, true, &created,
 			&err);
 		lock_release(lock);
 		_exit(lock == NULL);
@@ -275,7 +275,7 @@ int main(void)
 
 	owner_make("lock");
 	snprintf(box, sizeof(box), "%s", scratch_path("box"));
-	lock = lock_mbox(box, TAG, &created, &err);
+	lock = lock_mbox(box, TAG, true, &created, &err);
 	tap_ok(lock != NULL && created && scratch_exists("box.lock")
 		&& scratch_holds("box", "", 0), "a missing mbox is made");
 	lock_release(lock);

@@ -4,8 +4,6 @@
 #include <inttypes.h>
 #include <zlib.h>
 
-#include "agent/base/clock.h"
-#include "agent/base/limits.h"
 #include "tests/unit/dest_help.h"
 
 /*
@@ -139,43 +137,36 @@ static void test_gzip(void)
 
 /* What happens to a staged file between the intent and the settling. */
 enum deed { NOTHING, RENAMED, SEEN, SEEN_ELSEWHERE, CLEANED, SHORT, EMPTY,
-	LONG, LINKED, LINKED_READ, LINKED_AWAY, OTHER_DISK, OTHER_DISK_SEEN };
+	LONG, LINKED, LINKED_READ, LINKED_AWAY, COPIED, FILED, FILED_DEEP };
 
 struct settling {
 	const char *name;
 	enum deed deed;
-	int age;			/* of the intent, in seconds */
 	enum item_state state;
 	unsigned int tmp, new, cur;	/* files afterwards */
 };
 
 static const struct settling settlings[] = {
-	{ "R2 staged", NOTHING, 0, ITEM_DELIVERED, 0, 1, 0 },
-	{ "R2 staged long ago", NOTHING, 99 * 3600, ITEM_DELIVERED, 0, 1, 0 },
-	{ "R3 short", SHORT, 0, ITEM_VOID, 1, 0, 0 },
-	{ "R3 empty", EMPTY, 0, ITEM_VOID, 1, 0, 0 },
-	{ "R3 too long", LONG, 0, ITEM_VOID, 1, 0, 0 },
-	{ "R4 renamed", RENAMED, 10, ITEM_DELIVERED, 0, 1, 0 },
-	{ "R4 renamed and read", SEEN, 10, ITEM_DELIVERED, 0, 0, 1 },
-	{ "R4 renamed and deleted by the reader", CLEANED, 10, ITEM_DELIVERED,
-		0, 0, 0 },
-	{ "R4 the clock went back", CLEANED, -7200, ITEM_DELIVERED, 0, 0, 0 },
-	{ "R4 just within the time", CLEANED, LIMIT_TMP_EVIDENCE_S - 60,
-		ITEM_DELIVERED, 0, 0, 0 },
-	{ "R5 long ago, in new", RENAMED, LIMIT_TMP_EVIDENCE_S,
-		ITEM_DELIVERED, 0, 1, 0 },
-	{ "R5 long ago, in cur", SEEN, 40 * 3600, ITEM_DELIVERED, 0, 0, 1 },
-	{ "R5 long ago, with a reader's additions", SEEN_ELSEWHERE, 40 * 3600,
-		ITEM_DELIVERED, 0, 0, 1 },
-	{ "R5 long ago, nowhere", CLEANED, 40 * 3600, ITEM_VOID, 0, 0, 0 },
-	{ "staged in another directory, nowhere here", OTHER_DISK, 10,
+	{ "R2 staged", NOTHING, ITEM_DELIVERED, 0, 1, 0 },
+	{ "R2 staged long ago", NOTHING, ITEM_DELIVERED, 0, 1, 0 },
+	{ "R3 short", SHORT, ITEM_VOID, 1, 0, 0 },
+	{ "R3 empty", EMPTY, ITEM_VOID, 1, 0, 0 },
+	{ "R3 too long", LONG, ITEM_VOID, 1, 0, 0 },
+	{ "R4 renamed", RENAMED, ITEM_DELIVERED, 0, 1, 0 },
+	{ "R4 renamed and read", SEEN, ITEM_DELIVERED, 0, 0, 1 },
+	{ "R5 gone: renamed and deleted, or never renamed", CLEANED,
 		ITEM_VOID, 0, 0, 0 },
-	{ "staged in another directory, but here", OTHER_DISK_SEEN, 10,
+	{ "R5 renamed, read, with a reader's additions", SEEN_ELSEWHERE,
 		ITEM_DELIVERED, 0, 0, 1 },
-	{ "R6 in tmp and new", LINKED, 0, ITEM_DELIVERED, 0, 1, 0 },
-	{ "R6 in tmp and cur", LINKED_READ, 0, ITEM_DELIVERED, 0, 0, 1 },
+	{ "R5 filed in a folder of Maildir++", FILED, ITEM_DELIVERED, 0, 0, 0 },
+	{ "R5 filed in a folder within a folder", FILED_DEEP, ITEM_DELIVERED,
+		0, 0, 0 },
+	{ "R6 in tmp and new", LINKED, ITEM_DELIVERED, 0, 1, 0 },
+	{ "R6 in tmp and cur", LINKED_READ, ITEM_DELIVERED, 0, 0, 1 },
+	{ "R6 in tmp and new, restored from a copy", COPIED, ITEM_DELIVERED,
+		0, 1, 0 },
 	/* A backup of hard links is no delivery. */
-	{ "a second name elsewhere", LINKED_AWAY, 0, ITEM_DELIVERED, 0, 1, 0 },
+	{ "a second name elsewhere", LINKED_AWAY, ITEM_DELIVERED, 0, 1, 0 },
 };
 
 static void move_to(const char *sub, const char *name, const char *tmp)
@@ -192,6 +183,22 @@ static void link_to(const char *path, const char *tmp)
 	scratch_need(link(tmp, scratch_path(path)) == 0, "cannot link");
 }
 
+/* Into cur/ of a folder, made with all above it. */
+static void file_away(struct item *item, const char *tmp, const char *folder)
+{
+	char sub[PATH_MAX], name[2 * ITEM_NAME], *slash;
+
+	snprintf(sub, sizeof(sub), "%s/cur/", folder);
+	for (slash = strchr(sub, '/'); slash != NULL;
+	     slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		mkdir(scratch_path(in_box(sub, "")), 0700);
+		*slash = '/';
+	}
+	snprintf(name, sizeof(name), "%s:2,S", final_name(item));
+	move_to(sub, name, tmp);
+}
+
 static void act(struct item *item, enum deed deed)
 {
 	char tmp[PATH_MAX], name[2 * ITEM_NAME];
@@ -204,9 +211,6 @@ static void act(struct item *item, enum deed deed)
 	case RENAMED:
 		move_to("new", final_name(item), tmp);
 		break;
-	case OTHER_DISK_SEEN:
-		item->place++;
-		/* fall through */
 	case SEEN:
 		snprintf(name, sizeof(name), "%s:2,S", final_name(item));
 		move_to("cur", name, tmp);
@@ -215,9 +219,6 @@ static void act(struct item *item, enum deed deed)
 		snprintf(name, sizeof(name), "%s,W=99,U=7:2,FSZ", item->name);
 		move_to("cur", name, tmp);
 		break;
-	case OTHER_DISK:
-		item->place++;
-		/* fall through */
 	case CLEANED:
 		unlink(tmp);
 		break;
@@ -239,6 +240,14 @@ static void act(struct item *item, enum deed deed)
 	case LINKED_AWAY:
 		link_to("backup", tmp);
 		break;
+	case COPIED:
+		scratch_write(in_box("new", final_name(item)), local,
+			sizeof(local) - 1);
+		break;
+	case FILED:
+	case FILED_DEEP:
+		file_away(item, tmp, deed == FILED ? ".Archive" : "Old/2026");
+		break;
 	}
 }
 
@@ -255,8 +264,7 @@ static void test_settle(const struct settling *s)
 	dest_close(dest);
 	dest = need_dest("maildir", box, false);
 	recover_item(&item);
-	item.intended = clock_wall() - s->age;
-	ok = dest->kind->settle(dest, list, 1, &err)
+	ok = settle_dest(dest, list, 1, &err)
 		&& dest->kind->sync(dest, &err) && item.state == s->state
 		&& counts(s->tmp + 1, s->new, s->cur);
 	dest->kind->release(dest, list, 1);
@@ -264,8 +272,7 @@ static void test_settle(const struct settling *s)
 	/* Before its outcome was written down, it is settled again. */
 	dest = need_dest("maildir", box, false);
 	recover_item(&item);
-	item.intended = clock_wall() - s->age;
-	twice = dest->kind->settle(dest, list, 1, &err)
+	twice = settle_dest(dest, list, 1, &err)
 		&& item.state == s->state
 		&& counts(s->tmp + 1, s->new, s->cur);
 	stage_close(&bystander);

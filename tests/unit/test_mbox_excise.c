@@ -8,7 +8,7 @@
  * that work itself is cut off, and more mail may come before the next run.
  */
 
-static const char more[] = "From more\n\nmore mail\n\n";
+static const char more[] = "From more Mon Nov 30 02:41:54 2026\n\nmore mail\n\n";
 static char much[3000];
 
 /* What the mbox is when we come back, the note "excise" being durable: M T F

@@ -46,7 +46,7 @@ static void settle(struct dest *dest, struct item *item,
 	snprintf(item->hint, sizeof(item->hint), "%s", d->hint);
 	owner_forget();
 	owner.status = d->status;
-	ok = dest->kind->settle(dest, list, 1, &err)
+	ok = settle_dest(dest, list, 1, &err)
 		&& dest->kind->sync(dest, &err);
 	tap_ok(ok && item->state == d->state
 		&& (d->log == NULL || strcmp(owner.log, d->log) == 0),
@@ -122,7 +122,7 @@ static void test_missing(void)
 	recover_item(&item);
 	item.stored++;
 	owner_forget();
-	tap_ok(dest->kind->settle(dest, list, 1, &err)
+	tap_ok(settle_dest(dest, list, 1, &err)
 		&& item.state == ITEM_VOID && owner.log[0] == '\0',
 		"a staged file that is not whole is never handed over");
 	dest_close(dest);
