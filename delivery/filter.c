@@ -17,6 +17,8 @@ struct filter_chain {
 	struct sink eol, mboxrd, gzip, file;
 	struct sink *after_eol, *bottom;
 	bool held_cr;			/* eol: a CR whose LF may follow */
+	bool final_lf;
+	char last;			/* eol: the last byte that passed */
 	enum from_state from;		/* mboxrd */
 	size_t depth;			/* mboxrd: '>' held back */
 	z_stream z;
@@ -200,11 +202,13 @@ static bool quote_finish(struct sink *sink, struct err *err)
 		&& c->bottom->finish(c->bottom, err);
 }
 
-/* eol: CRLF becomes LF. */
+/* eol: CRLF becomes LF; the last line may get one. */
 
 static bool eol_pass(struct filter_chain *c, const char *data, size_t len,
 	struct err *err)
 {
+	if (len != 0)
+		c->last = data[len - 1];
 	c->size += len;
 	return c->after_eol->push(c->after_eol, data, len, err);
 }
@@ -243,6 +247,10 @@ static bool eol_finish(struct sink *sink, struct err *err)
 
 	if (c->held_cr && !eol_pass(c, "\r", 1, err))
 		return false;
+	/* It is no byte of the message, and not counted as one. */
+	if (c->final_lf && c->last != '\n'
+	    && !c->after_eol->push(c->after_eol, "\n", 1, err))
+		return false;
 	return c->after_eol->finish(c->after_eol, err);
 }
 
@@ -258,6 +266,7 @@ struct filter_chain *filter_new(const struct filter_options *options)
 	c->bottom = options->gzip ? &c->gzip : &c->file;
 	c->after_eol = options->mboxrd ? &c->mboxrd : c->bottom;
 	c->has_gzip = options->gzip;
+	c->final_lf = options->final_lf;
 	/* 15 + 16: the largest window, in gzip framing. zlib's default
 	 * level saves a twentieth more, and takes twice as long. */
 	if (c->has_gzip && deflateInit2(&c->z, Z_BEST_SPEED, Z_DEFLATED,
@@ -279,6 +288,7 @@ struct sink *filter_start(struct filter_chain *c, int fd, const char *what,
 	const char *lead, const char *trail, struct err *err)
 {
 	c->held_cr = false;
+	c->last = '\0';
 	c->from = FROM_START;
 	c->depth = 0;
 	c->in_len = c->out_len = 0;

@@ -11,7 +11,9 @@
  *	eol -> [mboxrd] -> [gzip] -> file
  *
  * eol turns the wire's CRLF into LF and touches no other byte: bare CR, bare
- * LF, NUL and 8-bit pass. mboxrd puts '>' before every line that matches
+ * LF, NUL and 8-bit pass. At the end it may add an LF that is missing: some
+ * programs do it themselves and then misstate the size, or store nothing of an
+ * empty message. mboxrd puts '>' before every line that matches
  * ^>*From and space, which a reader can undo exactly. gzip makes one complete
  * member a message (RFC 1952), so members can follow one another in a file.
  */
@@ -21,6 +23,7 @@ struct filter_chain;
 struct filter_options {
 	bool mboxrd;
 	bool gzip;
+	bool final_lf;		/* the last line ends, also that of no line */
 };
 
 struct filter_chain *filter_new(const struct filter_options *options);
@@ -34,7 +37,7 @@ struct sink *filter_start(struct filter_chain *chain, int fd, const char *what,
 	const char *lead, const char *trail, struct err *err) MUST_USE;
 
 /* After finish: bytes of the message with LF line ends (without lead, trail
- * and quoting), and bytes in the file. */
+ * and quoting, nor an LF that was added), and bytes in the file. */
 uint64_t filter_size(const struct filter_chain *chain);
 uint64_t filter_stored(const struct filter_chain *chain);
 

@@ -82,8 +82,8 @@ static bool make_root(const char *path, struct err *err)
 
 static bool maildir_open(struct dest *dest, struct err *err)
 {
-	static const struct filter_options plain = { false, false };
-	static const struct filter_options packed = { false, true };
+	static const struct filter_options plain = { false, false, false };
+	static const struct filter_options packed = { false, true, false };
 	bool made = false;
 	int cur;
 

@@ -78,7 +78,7 @@ static bool is_there(const struct dest *dest)
 
 static bool mbox_open(struct dest *dest, struct err *err)
 {
-	const struct filter_options options = { true, dest->gzip };
+	const struct filter_options options = { true, dest->gzip, false };
 
 	if (!dest->may_make && !is_there(dest))
 		return err_sys(err, ENOENT, "the mbox %s", dest->path);

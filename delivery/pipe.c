@@ -26,10 +26,10 @@
 
 static bool pipe_open(struct dest *dest, struct err *err)
 {
-	static const struct filter_options plain = { false, false };
+	static const struct filter_options whole = { false, false, true };
 
 	(void)err;
-	dest->chain = filter_new(&plain);
+	dest->chain = filter_new(&whole);
 	return true;
 }
 

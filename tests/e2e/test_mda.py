@@ -82,6 +82,21 @@ def mda_repaired(_env):
         tap.equal(wire.digests(piped(one)), wanted, "what was delivered")
 
 
+ENDLESS = [b"", b"Subject: no end\n\nlast line", b"Subject: header alone",
+           b"Subject: x\n\nends in CR\r", b"Subject: x\n\nends\n"]
+
+
+@tap.case("a delivery program gets a last line that ends, even of nothing")
+def last_lines(_env):
+    with fetching(messages=ENDLESS) as (one, server):
+        served = server.served()
+        piping(one, server, "true")
+        one.fetch_ok()
+        taken = piped(one)
+        tap.check(all(text.endswith(b"\n") for text in taken), "a last line without an end", taken)
+        tap.equal(wire.digests(taken), wire.digests(text or b"\n" for text in served), "taken")
+
+
 @tap.case("a delivery program runs without a shell, in an environment of few words")
 def mda_environment(_env):
     with fetching(messages=MESSAGES[:1]) as (one, server):

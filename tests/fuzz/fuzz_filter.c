@@ -81,13 +81,15 @@ static size_t unquote(const char *in, size_t len, char *out)
 	return n;
 }
 
-static void compare(const char *in, size_t len, bool mboxrd, const char *got,
-	size_t got_len)
+static void compare(const char *in, size_t len, bool mboxrd, bool final_lf,
+	const char *got, size_t got_len)
 {
 	size_t lead = strlen(LEAD), trail = strlen(TRAIL), n;
-	char *eol = malloc(len + 1), *quoted = malloc(2 * len + 1);
+	char *eol = malloc(len + 1), *quoted = malloc(2 * len + 2);
 	size_t eol_len = eol_reference(in, len, eol);
 
+	if (final_lf && (eol_len == 0 || eol[eol_len - 1] != '\n'))
+		eol[eol_len++] = '\n';
 	if (!mboxrd) {
 		assert(got_len == eol_len && memcmp(got, eol, eol_len) == 0);
 	} else {
@@ -105,13 +107,13 @@ static void compare(const char *in, size_t len, bool mboxrd, const char *got,
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct filter_chain *chains[4];
+	static struct filter_chain *chains[8];
 	static FILE *file;
 	const char *in = (const char *)data + 2;
 	struct err err = ERR_INIT;
 	size_t stored, cap = 2 * size + 100, n;
 	char *raw = malloc(cap), *got = malloc(cap);
-	bool mboxrd, gzip;
+	bool mboxrd, gzip, final_lf;
 	struct sink *sink;
 	int which, fd;
 
@@ -119,12 +121,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		file = tmpfile();
 	assert(file != NULL);
 	fd = fileno(file);
-	which = size < 2 ? 0 : data[0] & 3;
+	which = size < 2 ? 0 : data[0] & 7;
 	mboxrd = (which & 1) != 0;
 	gzip = (which & 2) != 0;
+	final_lf = (which & 4) != 0;
 	if (chains[which] == NULL)
 		chains[which] = filter_new(&(struct filter_options){ mboxrd,
-			gzip });
+			gzip, final_lf });
 	assert(ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0);
 	sink = filter_start(chains[which], fd, "file", mboxrd ? LEAD : "",
 		mboxrd ? TRAIL : "", &err);
@@ -136,7 +139,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(filter_size(chains[which])
 			== eol_reference(in, size - 2, got));
 		n = gzip ? gunzip(raw, stored, got, cap) : stored;
-		compare(in, size - 2, mboxrd, gzip ? got : raw, n);
+		compare(in, size - 2, mboxrd, final_lf, gzip ? got : raw, n);
 	}
 	free(raw);
 	free(got);

@@ -118,14 +118,16 @@ static int scratch_file(void)
 
 struct chain {
 	const char *name, *lead, *trail;
-	struct filter_options options;	/* mboxrd, gzip */
+	struct filter_options options;	/* mboxrd, gzip, final_lf */
 };
 
 static const struct chain chains[] = {
-	{ "eol", "", "", { false, false } },
-	{ "mboxrd", "From x\n", "\n", { true, false } },
-	{ "gzip", "", "", { false, true } },
-	{ "mboxrd and gzip", "From x\n", "\n", { true, true } },
+	{ "eol", "", "", { false, false, false } },
+	{ "mboxrd", "From x\n", "\n", { true, false, false } },
+	{ "gzip", "", "", { false, true, false } },
+	{ "mboxrd and gzip", "From x\n", "\n", { true, true, false } },
+	{ "a last LF", "", "", { false, false, true } },
+	{ "a last LF and all else", "From x\n", "\n", { true, true, true } },
 };
 
 /* What the file must hold for a message, before compression. */
@@ -133,8 +135,11 @@ static size_t expect(const struct chain *c, const char *in, size_t len,
 	struct text *out)
 {
 	static struct text eol, quoted;
+	size_t size;
 
-	eol.len = eol_reference(in, len, eol.bytes);
+	size = eol.len = eol_reference(in, len, eol.bytes);
+	if (c->options.final_lf && (size == 0 || eol.bytes[size - 1] != '\n'))
+		put(&eol, "\n", 1);
 	quoted.len = quote_reference(eol.bytes, eol.len, quoted.bytes);
 	out->len = 0;
 	put(out, c->lead, strlen(c->lead));
@@ -143,7 +148,7 @@ static size_t expect(const struct chain *c, const char *in, size_t len,
 	else
 		put(out, eol.bytes, eol.len);
 	put(out, c->trail, strlen(c->trail));
-	return eol.len;
+	return size;
 }
 
 static bool right(struct filter_chain *f, const struct chain *c, int fd,
@@ -250,7 +255,7 @@ static void test_large(const struct chain *c, size_t len, bool random_bytes)
 	lseek(fd, 0, SEEK_SET);
 	file = gzdopen(dup(fd), "r");
 	n = gzread(file, got, (unsigned int)(2 * len + 1000));
-	tap_ok(n == (int)len && memcmp(in, got, len) == 0, "come back");
+	tap_ok(n == (int)len + c->options.final_lf && memcmp(in, got, len) == 0, "come back");
 	gzclose(file);
 	close(fd);
 	free(in);
@@ -308,7 +313,7 @@ static void test_full(const struct chain *c)
 static void test_trail(int fd)
 {
 	static const struct chain plain = { "eol", "lead\n", "",
-		{ false, false } };
+		{ false, false, false } };
 	struct filter_chain *f = filter_new(&plain.options);
 
 	tap_ok(right(f, &plain, fd, "a\r\n", 3, 1, 1),
@@ -332,6 +337,7 @@ int main(void)
 	}
 	test_all(&chains[0], fd, "\r\na", 6);
 	test_all(&chains[1], fd, "\n>Frm ", 4);
+	test_all(&chains[4], fd, "\r\na", 6);
 	test_trail(fd);
 	return tap_done();
 }

@@ -128,6 +128,56 @@ static void test_missing(void)
 	dest_close(dest);
 }
 
+/* A program gets a last line that ends; the message stays what it was. */
+static const struct ending {
+	const char *name, *wire, *staged;
+	size_t size;
+} endings[] = {
+	{ "a last line that ends", "a: b\r\n\r\nc\r\n", "a: b\n\nc\n", 8 },
+	{ "one that does not", "a: b\r\n\r\nc", "a: b\n\nc\n", 7 },
+	{ "one that ends in CR", "a: b\r\n\r\nc\r", "a: b\n\nc\r\n", 8 },
+	{ "a header alone", "a: b", "a: b\n", 4 },
+	{ "nothing", "", "\n", 0 },
+};
+
+static void test_ending(const struct ending *e)
+{
+	struct dest *dest = need_dest("pipe", "mda", false);
+	struct item item, *list[1] = { &item };
+	char path[ITEM_NAME + 8];
+
+	stage_message(dest, &item, e->wire, strlen(e->wire));
+	snprintf(path, sizeof(path), "stage/%.127s", item.name);
+	tap_ok(scratch_holds(path, e->staged, strlen(e->staged))
+		&& item.size == e->size && item.stored == strlen(e->staged),
+		"%s is staged with an end", e->name);
+	recover_item(&item);
+	owner_forget();
+	tap_ok(dest->kind->settle(dest, list, 1, &err)
+		&& item.state == ITEM_DELIVERED, "and whole after a crash");
+	dest->kind->release(dest, list, 1);
+	dest_close(dest);
+}
+
+/* Versions before this staged messages as they were. */
+static void test_staged_before(void)
+{
+	struct dest *dest = need_dest("pipe", "mda", false);
+	struct item item = { .fd = -1 }, *list[1] = { &item };
+
+	scratch_need(stage_create(&dest->stage, &item, &err)
+		&& write(item.fd, "a: b\n\nc", 7) == 7, "cannot stage");
+	item.size = item.stored = 7;
+	recover_item(&item);
+	owner_forget();
+	tap_ok(dest->kind->settle(dest, list, 1, &err)
+		&& item.state == ITEM_DELIVERED
+		&& strcmp(owner.log, "start 1\nflush at 0\nrun 1\nran\n") == 0,
+		"one that was staged without an end is delivered as it is");
+	dest->kind->release(dest, list, 1);
+	dest_close(dest);
+}
+
 int main(void)
 {
 	struct dest *dest;
@@ -143,6 +193,9 @@ int main(void)
 		settle(dest, &item, &deliveries[i]);
 	}
 	dest_close(dest);
+	for (i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
+		test_ending(&endings[i]);
+	test_staged_before();
 	test_not_run();
 	test_missing();
 	scratch_end();
