@@ -77,7 +77,8 @@ static bool well_formed(const struct chan_packet *p)
 	case CHAN_PROGRESS:
 		return p->progress.phase < PHASES;
 	case CHAN_SPAWN:
-		return terminated(p->spawn.epoch, sizeof(p->spawn.epoch));
+		return terminated(p->spawn.epoch, sizeof(p->spawn.epoch))
+			&& terminated(p->spawn.sender, sizeof(p->spawn.sender));
 	case CHAN_EXITED:
 		return terminated(p->exited.output, sizeof(p->exited.output));
 	case CHAN_REPORT:

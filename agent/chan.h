@@ -34,6 +34,7 @@ struct chan_spawn {
 	uint64_t id;			/* delivery id */
 	uint32_t attempt;
 	char epoch[24];
+	char sender[LIMIT_SENDER + 1];	/* to be judged by sender_valid() */
 };
 
 struct chan_exited {

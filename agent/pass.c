@@ -81,13 +81,14 @@ static bool env_may_go_on(void *arg, struct err *err)
 	return pass->env->may_go_on(pass->env->arg, err);
 }
 
-static bool env_spawn(void *arg, struct item *item, unsigned int attempt,
-	int *status_r, char *output, size_t cap, struct err *err)
+static bool env_spawn(void *arg, struct item *item,
+	const struct dest_run *run, int *status_r, char *output, size_t cap,
+	struct err *err)
 {
 	struct pass *pass = arg;
 
 	return pass->env->spawn(pass->env->arg, ledger_epoch(pass->ledger),
-		item, attempt, status_r, output, cap, err);
+		item, run, status_r, output, cap, err);
 }
 
 /* A message that was delivered in this session is known by its number: what

@@ -4,7 +4,7 @@
 
 #include "agent/chan.h"
 #include "agent/session.h"
-#include "delivery/stage.h"
+#include "delivery/dest.h"
 
 /*
  * One pass of one account, from the lock to QUIT: the only file that knows
@@ -30,8 +30,8 @@ struct pass_env {
 	/* See struct dest_env. */
 	bool (*may_go_on)(void *arg, struct err *err);
 	bool (*spawn)(void *arg, const char *epoch, struct item *item,
-		unsigned int attempt, int *status_r, char *output, size_t cap,
-		struct err *err);
+		const struct dest_run *run, int *status_r, char *output,
+		size_t cap, struct err *err);
 };
 
 /* Runs it. The report says what was done and how it ended: classes as in

@@ -12,7 +12,9 @@
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/base/spawn.h"
+#include "agent/mda_argv.h"
 #include "agent/worker.h"
+#include "delivery/sender.h"
 
 void proc_init(struct proc *proc, const struct account *account)
 {
@@ -91,17 +93,32 @@ static void disown(struct proc *proc, const char *why)
 static bool start_mda(struct proc *proc, const struct chan_spawn *spawn,
 	int fd, struct err *err)
 {
+	const char *name = proc->account->name;
+	const char *const values[TEMPLATE_WORDS] = {
+		[TEMPLATE_SENDER] = spawn->sender[0] != '\0' ? spawn->sender
+			: SENDER_UNKNOWN,
+		[TEMPLATE_ACCOUNT] = name,
+	};
+	bool known = strcmp(spawn->sender, SENDER_UNKNOWN) != 0;
 	char delivery[80], attempt[40], account[100];
-	const char *const variables[] = { delivery, attempt, account, NULL };
+	char sender[LIMIT_SENDER + sizeof("SENDER=")];
+	const char *const variables[] = { delivery, attempt, account,
+		known ? sender : NULL, NULL };
+	const char *const *argv;
+	struct mda_argv filled;
 
 	snprintf(delivery, sizeof(delivery),
 		"POSTRIDER_DELIVERY_ID=%s-%" PRIu64, spawn->epoch, spawn->id);
 	snprintf(attempt, sizeof(attempt), "POSTRIDER_ATTEMPT=%u",
 		spawn->attempt);
-	snprintf(account, sizeof(account), "POSTRIDER_ACCOUNT=%s",
-		proc->account->name);
-	return mda_start(&proc->mda, proc->account->deliver.argv, fd,
-		variables, err);
+	snprintf(account, sizeof(account), "POSTRIDER_ACCOUNT=%s", name);
+	snprintf(sender, sizeof(sender), "SENDER=%s", spawn->sender);
+	argv = mda_argv_fill(&filled, proc->account->deliver.argv, values);
+	if (argv == NULL)
+		return err_set(err, ERR_CONFIG,
+			"the arguments of %s are too long",
+			proc->account->deliver.argv[0]);
+	return mda_start(&proc->mda, argv, fd, variables, err);
 }
 
 /* What a program said, without the ends of its last line. */
@@ -139,6 +156,8 @@ static void take_spawn(struct proc *proc, const struct chan_spawn *spawn,
 	if (proc->account->deliver.kind != DELIVER_PIPE || fd < 0
 	    || proc->mda.pid != 0)
 		disown(proc, "it asked for a program it may not have");
+	else if (!sender_valid(spawn->sender))
+		disown(proc, "it named a sender that is none");
 	else if (!start_mda(proc, spawn, fd, &err))
 		answer(proc, false, (int)err.class, err.text, strlen(err.text));
 }

@@ -68,14 +68,16 @@ static void progress(void *arg, const struct chan_progress *p)
 }
 
 static bool ask_parent(struct worker *worker, const char *epoch,
-	const struct item *item, unsigned int attempt,
+	const struct item *item, const struct dest_run *run,
 	struct chan_packet *packet, struct err *err)
 {
 	memset(packet, 0, sizeof(*packet));
 	packet->type = CHAN_SPAWN;
 	packet->spawn.id = item->id;
-	packet->spawn.attempt = attempt;
+	packet->spawn.attempt = run->attempt;
 	snprintf(packet->spawn.epoch, sizeof(packet->spawn.epoch), "%s", epoch);
+	snprintf(packet->spawn.sender, sizeof(packet->spawn.sender), "%s",
+		run->sender);
 	if (!chan_send(worker->chan, packet, item->fd, CHAN_WAIT, err))
 		return false;
 	/* A STOP may come first; the program that runs is waited for. */
@@ -103,12 +105,12 @@ static bool may_go_on(void *arg, struct err *err)
 }
 
 static bool spawn(void *arg, const char *epoch, struct item *item,
-	unsigned int attempt, int *status_r, char *output, size_t cap,
+	const struct dest_run *run, int *status_r, char *output, size_t cap,
 	struct err *err)
 {
 	struct chan_packet packet;
 
-	if (!ask_parent(arg, epoch, item, attempt, &packet, err))
+	if (!ask_parent(arg, epoch, item, run, &packet, err))
 		return false;
 	if (!packet.exited.started)
 		return err_set(err, packet.exited.status == ERR_CONFIG

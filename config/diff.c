@@ -103,6 +103,7 @@ static bool same(const struct field *field, const void *before,
 		return same_text(*(const char *const *)a,
 			*(const char *const *)b);
 	case FIELD_ARGV:
+	case FIELD_PIPE:
 	case FIELD_PINS:
 	case FIELD_TUNNEL:
 		return same_list(*(const char *const *const *)a,

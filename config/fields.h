@@ -32,6 +32,7 @@ enum field_type {
 	FIELD_CREDENTIAL, /* const char *, the name of a credential */
 	FIELD_NETRC,	/* const char *, a path, or true for the usual one */
 	FIELD_ARGV,	/* const char *const *, NULL-terminated */
+	FIELD_PIPE,	/* the same, with placeholders */
 	FIELD_AUTH,	/* struct account: auth and auth_count */
 	FIELD_PINS,	/* const char *const *, NULL-terminated */
 	FIELD_CERT,	/* const char *, a path or a pkcs11: URI */

@@ -226,6 +226,8 @@ static const struct {
 	[FIELD_NETRC] = { TEXT, false, value_netrc, "a path, or true" },
 	[FIELD_ARGV] = { LIST, false, value_argv,
 		"a list of a program and its arguments, as in [pass, show, mail]" },
+	[FIELD_PIPE] = { LIST, false, value_pipe,
+		"a list of a program and its arguments, as in [procmail, -f, \"%{sender}\"]" },
 	[FIELD_AUTH] = { TEXT | LIST, false, value_auth,
 		"auto, or a list of ways to log in" },
 	[FIELD_PINS] = { TEXT | LIST, false, value_pins,

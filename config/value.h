@@ -22,7 +22,7 @@ typedef bool value_function(struct decoder *d, struct yaml_node *node,
 
 value_function value_line, value_host, value_path, value_cert, value_log_to,
 	value_variable, value_credential, value_netrc;
-value_function value_argv, value_auth, value_pins, value_secret;
+value_function value_argv, value_pipe, value_auth, value_pins, value_secret;
 value_function value_tunnel, value_proxy, value_socket, value_address;
 
 /* The index of the text in the list of names, or -1 with the choices

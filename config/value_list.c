@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config/value.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "agent/base/limits.h"
 #include "config/chars.h"
+#include "config/template.h"
 
 /* base64 of 32 bytes. */
 #define PIN_PREFIX "sha256:"
@@ -54,6 +56,49 @@ bool value_argv(struct decoder *d, struct yaml_node *node,
 			"must be the name of a program or a whole path: ~ and $ mean nothing here");
 	*argv = texts(d, node);
 	return true;
+}
+
+/* All of its placeholders; *room_r is what they may need, filled in. */
+static bool check_templates(struct decoder *d, struct yaml_node *first,
+	size_t *room_r)
+{
+	static_assert(LIMIT_ACCOUNT_NAME <= LIMIT_SENDER,
+		"a sender is the longest of the values");
+	struct yaml_node *word;
+	const char *why;
+	bool ok = true;
+
+	*room_r = 0;
+	for (word = first; word != NULL; word = word->next) {
+		if (!template_is(word->text))
+			continue;
+		why = template_mistake(word->text);
+		if (why != NULL)
+			ok = mistake_value(d->mistakes, word, "%s", why);
+		*room_r += template_room(word->text, LIMIT_SENDER);
+	}
+	return ok;
+}
+
+bool value_pipe(struct decoder *d, struct yaml_node *node,
+	const struct field *f, void *member)
+{
+	size_t room;
+
+	if (!value_argv(d, node, f, member))
+		return false;
+	if (template_is(node->first->text))
+		return mistake_value(d->mistakes, node->first,
+			"the program itself cannot be a placeholder");
+	if (!check_templates(d, node->first->next, &room))
+		return false;
+	if (room != 0 && node->count > LIMIT_MDA_WORDS)
+		return mistake_value(d->mistakes, node,
+			"with placeholders there may be at most %d words",
+			LIMIT_MDA_WORDS);
+	return room <= LIMIT_MDA_ARGUMENTS || mistake_value(d->mistakes, node,
+		"the arguments with placeholders could be longer than %d bytes",
+		LIMIT_MDA_ARGUMENTS);
 }
 
 static bool is_pin(const char *text)

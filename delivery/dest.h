@@ -8,6 +8,7 @@
 #include "agent/base/err.h"
 #include "delivery/filter.h"
 #include "delivery/pump.h"
+#include "delivery/sender.h"
 #include "delivery/stage.h"
 
 /*
@@ -34,6 +35,12 @@
 
 struct dest;
 
+/* One run of a program with a message. */
+struct dest_run {
+	unsigned int attempt;
+	char sender[LIMIT_SENDER + 1];
+};
+
 /* What a destination needs from its owner. */
 struct dest_env {
 	void *arg;
@@ -51,7 +58,7 @@ struct dest_env {
 	bool (*may_go_on)(void *arg, struct err *err);
 	/* Has the parent run the account's MDA with item->fd as its standard
 	 * input; *status_r is its wait status, `output` its last words. */
-	bool (*spawn)(void *arg, struct item *item, unsigned int attempt,
+	bool (*spawn)(void *arg, struct item *item, const struct dest_run *run,
 		int *status_r, char *output, size_t cap, struct err *err);
 	int stage_dir;			/* state/ACCOUNT/stage */
 	const char *stage_path;

@@ -94,25 +94,26 @@ static bool deliver_one(struct dest *dest, struct item *item, struct err *err)
 {
 	char output[LIMIT_MDA_OUTPUT];
 	const struct dest_env *env = dest->env;
-	unsigned int attempt;
+	struct dest_run run;
 	bool doubt;
 	int status;
 
-	attempt = next_attempt(item, &doubt);
+	run.attempt = next_attempt(item, &doubt);
 	if (doubt)
 		log_warn(
 			"message %s: the last run was cut off while %s had it; attempt %u may deliver it a second time",
-			item->name, dest->path, attempt);
+			item->name, dest->path, run.attempt);
 	if (!env->may_go_on(env->arg, err)
 	    || !reopen_to_read(dest, item, err)
-	    || !hint_number(dest, item, "start", attempt, err)
+	    || !sender_read(item, run.sender, err)
+	    || !hint_number(dest, item, "start", run.attempt, err)
 	    || !env->hint_sync(env->arg, err)
-	    || !env->spawn(env->arg, item, attempt, &status, output,
+	    || !env->spawn(env->arg, item, &run, &status, output,
 		    sizeof(output), err))
 		return false;
 	stage_close(item);
 	if (status != 0)
-		return refused(dest, item, attempt, status, output, err);
+		return refused(dest, item, run.attempt, status, output, err);
 	item->state = ITEM_DELIVERED;
 	return env->hint(env->arg, item, "ran", err)
 		&& env->hint_flush(env->arg, err);

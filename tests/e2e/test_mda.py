@@ -9,7 +9,7 @@ later fetch.
 import os
 import re
 
-from harness import agent, corpus, popd, procs, tap, wire
+from harness import agent, corpus, popd, procs, readers, tap, wire
 from harness.scene import MESSAGES, fetching, world
 
 SCRIPT = """#!/bin/sh
@@ -111,6 +111,43 @@ def mda_environment(_env):
             names = {line.split("=")[0] for line in file}
         tap.check("UNRELATED" not in names, "our environment was inherited", names)
         tap.check({"HOME", "PATH"} <= names, "HOME or PATH is missing", names)
+
+
+# Return-Path lines, and the sender that they stand for: None is nobody's.
+SENDERS = ((b"Return-Path: <jane@example.org>\n", "jane@example.org"),
+           (b"Received: x\n\ty\nRETURN-PATH: jane+tag=x@example.org\n", "jane+tag=x@example.org"),
+           (b"Return-Path:\n <jane@example.org>\nReturn-Path: <x@y>\n", "jane@example.org"),
+           (b"Return-Path: <>\n", ""), (b"", None), (b"Sender: <x@y>\n", None),
+           (b"X: y\n Return-Path: <x@y>\n", None),
+           (b"Return-Path: <jane>\n", None), (b"Return-Path: <-jane@example.org>\n", None),
+           (b"Return-Path: <--help>\nReturn-Path: <x@y>\n", None),
+           (b"Return-Path: <a b@example.org>\n", None),
+           (b"Return-Path: <$(touch x)@example.org>\n", None),
+           (b"Return-Path: <a;touch@example.org>\n", None),
+           (b"Return-Path: </../a@example.org>\n", None),
+           (b"Return-Path: <%{account}@example.org>\n", None),
+           (b"Return-Path: <a\x00b@example.org>\n", None),
+           (b"Return-Path: <a\rb@example.org>\n", None),
+           (b"Return-Path: <\xc3\xa4@example.org>\n", None),
+           (b"Return-Path: <a\x1b@example.org>\n", None),
+           (b"Return-Path: <%s@x>\n" % (b"a" * 252), "a" * 252 + "@x"),
+           (b"Return-Path: <%s@x>\n" % (b"a" * 253), None))
+
+
+@tap.case("a delivery program is told the sender: in its arguments, where asked, and in SENDER")
+def mda_sender(_env):
+    messages = [head + b"Subject: x\n\nReturn-Path: <body@example.org>\n"
+                for head, _sender in SENDERS]
+    with fetching(messages=messages) as (one, server):
+        words = ["-f", "%{sender}", "--by=%{account}:%{sender}", "%%{sender}", "100%"]
+        piping(one, server, "for a; do printf '[%s]' \"$a\"; done >> \"$0.told\"; "
+               "echo \" ${SENDER-nobody}\" >> \"$0.told\"")
+        one.configure({"box": server.account({"pipe": [one.path("mda")] + words})})
+        one.fetch_ok()
+        told = readers.read(one.path("mda.told")).decode().splitlines()
+        tap.equal(told, ["[-f][%s][--by=box:%s][%%{sender}][100%%] %s"
+                         % (sender or "-", sender or "-", "nobody" if sender is None else sender)
+                         for _head, sender in SENDERS], "what the program was told")
 
 
 @tap.case("the parent is killed while a delivery program runs: the accounts are free again")

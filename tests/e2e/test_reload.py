@@ -43,6 +43,10 @@ def changes(_env):
         tap.equal(polls(server, third), 1, "polls of the unchanged one")
         tap.equal(reload(daemon, tree), "nothing has changed\n", "what it said then")
         tap.equal(reload(daemon, tree, parallel=7), "changed: parallel\n", "and then")
+        for words in (["true", "%{sender}"], ["true", "%{account}"]):
+            tree[third]["deliver"] = {"pipe": words}
+            tap.equal(reload(daemon, tree, parallel=7), "%s: changed: deliver\n" % third,
+                      "and for " + words[1])
 
 
 @tap.case("a shorter interval counts at once")

@@ -67,7 +67,7 @@ HELP bool owner_may_go_on(void *arg, struct err *err)
 	return !owner.stop || err_set(err, ERR_STOP, "asked to end");
 }
 
-HELP bool owner_spawn(void *arg, struct item *item, unsigned int attempt,
+HELP bool owner_spawn(void *arg, struct item *item, const struct dest_run *run,
 	int *status_r, char *output, size_t cap, struct err *err)
 {
 	size_t n = strlen(owner.log);
@@ -75,7 +75,9 @@ HELP bool owner_spawn(void *arg, struct item *item, unsigned int attempt,
 
 	(void)arg;
 	(void)err;
-	snprintf(owner.log + n, sizeof(owner.log) - n, "run %u%s%s\n", attempt,
+	snprintf(owner.log + n, sizeof(owner.log) - n, "run %u%s%s%s%s\n", run->attempt,
+		strcmp(run->sender, "-") == 0 ? "" : " from ",
+		strcmp(run->sender, "-") == 0 ? "" : run->sender,
 		write(item->fd, "x", 1) < 0 ? "" : " writable",
 		read(item->fd, &byte, 1) == 1 ? "" : " unreadable");
 	*status_r = owner.status;

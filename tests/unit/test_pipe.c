@@ -90,6 +90,29 @@ static void test_commit(size_t n)
 	dest_close(dest);
 }
 
+/* Its sender is known whenever it is handed over. */
+static void test_sender(void)
+{
+	static const char text[] = "Return-Path: <a@b>\r\n\r\nx\r\n";
+	struct dest *dest = need_dest("pipe", "mda", false);
+	struct item item, *list[1] = { &item };
+
+	stage_message(dest, &item, text, sizeof(text) - 1);
+	owner_forget();
+	owner.status = 75 << 8;
+	tap_ok(dest->kind->commit(dest, list, 1, &err)
+		&& strstr(owner.log, "run 1 from a@b\n") != NULL,
+		"the sender goes along");
+	recover_item(&item);
+	snprintf(item.hint, sizeof(item.hint), "failed 1");
+	owner_forget();
+	tap_ok(dest->kind->settle(dest, list, 1, &err)
+		&& strstr(owner.log, "run 2 from a@b\n") != NULL,
+		"with the next attempt as well");
+	dest->kind->release(dest, list, 1);
+	dest_close(dest);
+}
+
 /* What must not run: the note is not durable; we are asked to end. */
 static void test_not_run(void)
 {
@@ -196,6 +219,7 @@ int main(void)
 	for (i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
 		test_ending(&endings[i]);
 	test_staged_before();
+	test_sender();
 	test_not_run();
 	test_missing();
 	scratch_end();
