@@ -23,11 +23,21 @@ static enum err_class check_ledger(const struct cmd_env *env,
 	return err.class;
 }
 
+/* Where the mistakes would stand. */
+static size_t tell_advice(const struct config *config)
+{
+	size_t n;
+
+	for (n = 0; config->advice[n] != NULL; n++)
+		fprintf(stderr, "%s\n", config->advice[n]);
+	return n;
+}
+
 /* Loading has found every mistake already; what is left is to say so. */
 static int run(const struct cmd_env *env, int argc, char **argv)
 {
 	enum err_class worst = ERR_NONE;
-	size_t i;
+	size_t i, n = tell_advice(env->config);
 
 	(void)argc;
 	(void)argv;
@@ -37,10 +47,15 @@ static int run(const struct cmd_env *env, int argc, char **argv)
 			&env->config->accounts[i]));
 	if (worst != ERR_NONE)
 		return err_exit_status(worst);
-	if (!env->quiet)
+	if (!env->quiet && n == 0)
 		printf("%s: %zu account%s, no mistakes\n", env->config->file,
 			env->config->count,
 			env->config->count == 1 ? "" : "s");
+	else if (!env->quiet)
+		printf("%s: %zu account%s, no mistakes, %zu warning%s\n",
+			env->config->file, env->config->count,
+			env->config->count == 1 ? "" : "s", n,
+			n == 1 ? "" : "s");
 	return EX_OK;
 }
 
@@ -50,6 +65,9 @@ const struct cmd cmd_check = {
 	"FILE:LINE:COLUMN. Nothing else is touched: no network, no mail. With --state\n"
 	"it also reads every account's ledger and says what is wrong with it.\n"
 	"\n"
-	"Exit status: 0 without a mistake, 78 otherwise.\n",
+	"A warning tells how a delivery program that is known (procmail, maildrop,\n"
+	"dovecot-lda) will lose mail the way it is called.\n"
+	"\n"
+	"Exit status: 0 without a mistake, whatever the warnings, 78 otherwise.\n",
 	0, 0, CMD_STATE, run,
 };

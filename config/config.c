@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "config/advise.h"
 #include "config/check.h"
 #include "config/decode.h"
 #include "config/fields.h"
@@ -89,6 +90,21 @@ static void finish_account(struct account *account)
 		account->client_key = account->client_cert;
 }
 
+static void judge_program(struct loader *l, const struct file *file,
+	const struct yaml_node *map, const struct account *account)
+{
+	struct yaml_node *deliver = yaml_find(map, "deliver");
+	struct yaml_node *node;
+
+	if (deliver == NULL)
+		deliver = yaml_find(l->top.defaults, "deliver");
+	node = yaml_find(deliver, "pipe");
+	if (account->enabled && account->deliver.kind == DELIVER_PIPE
+	    && node != NULL && !node->bad)
+		advise_pipe(l->d.mistakes, node, account->deliver.argv,
+			file->loaded);
+}
+
 static void read_account(struct loader *l, struct file *file,
 	struct yaml_node *node, struct account *account)
 {
@@ -101,6 +117,7 @@ static void read_account(struct loader *l, struct file *file,
 	if (node->kind == YAML_MAP || yaml_empty(node))
 		check_account(l->d.mistakes, account, node, l->top.defaults);
 	judge_secrets(l, file, node, account);
+	judge_program(l, file, node, account);
 	finish_account(account);
 }
 
@@ -203,6 +220,7 @@ static bool finish(struct loader *l, config_report *report, void *arg,
 		return false;
 	config = arena_alloc(l->d.arena, sizeof(*config));
 	*config = l->top.config;
+	config->advice = mistakes_advice(l->d.mistakes, l->d.arena);
 	*config_r = config;
 	return true;
 }

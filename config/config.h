@@ -31,6 +31,9 @@ struct config {
 	/* Names of the environment variables that hold secrets, so that no
 	 * child inherits them; NULL-terminated, never NULL. */
 	const char *const *secret_env;
+	/* What is no mistake but may lose mail, a line each as in
+	 * config_report; NULL-terminated, never NULL. */
+	const char *const *advice;
 };
 
 /* Called once for each mistake, with "file:line:column: accounts.work.port:

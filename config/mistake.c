@@ -19,10 +19,14 @@ struct mistake {
 	unsigned line, column;
 };
 
-struct mistakes {
-	struct arena *arena;
+struct pile {
 	size_t count, kept;
 	struct mistake list[LIMIT_CONFIG_ERRORS];
+};
+
+struct mistakes {
+	struct arena *arena;
+	struct pile wrong, advice;
 };
 
 struct mistakes *mistakes_new(struct arena *arena)
@@ -74,36 +78,43 @@ static void print_path(char *out, size_t cap, const struct yaml_node *node)
 	}
 }
 
-static bool known(const struct mistakes *m, const char *text)
+static bool known(const struct pile *pile, const char *text)
 {
 	size_t i;
 
-	for (i = 0; i < m->kept; i++)
-		if (strcmp(m->list[i].line_text, text) == 0)
+	for (i = 0; i < pile->kept; i++)
+		if (strcmp(pile->list[i].line_text, text) == 0)
 			return true;
 	return false;
 }
 
-void mistake_at(struct mistakes *m, const char *file,
+static void add(struct mistakes *m, struct pile *pile, const char *file,
 	const struct yaml_node *node, unsigned line, unsigned column,
 	const char *words)
 {
 	char path[LIMIT_CONFIG_DEPTH * (KEY_SHOWN + 1)];
 	char raw[LINE], text[LINE];
 
-	if (m->kept == LIMIT_CONFIG_ERRORS) {
-		m->count++;
+	if (pile->kept == LIMIT_CONFIG_ERRORS) {
+		pile->count++;
 		return;
 	}
 	print_path(path, sizeof(path), node);
 	snprintf(raw, sizeof(raw), "%s:%u:%u: %s%s%s", file, line, column,
 		path, path[0] != '\0' ? ": " : "", words);
 	log_escape(text, sizeof(text), raw, strlen(raw));
-	if (known(m, text))
+	if (known(pile, text))
 		return;
-	m->count++;
-	m->list[m->kept++] = (struct mistake){ file,
+	pile->count++;
+	pile->list[pile->kept++] = (struct mistake){ file,
 		arena_strdup(m->arena, text), line, column };
+}
+
+void mistake_at(struct mistakes *m, const char *file,
+	const struct yaml_node *node, unsigned line, unsigned column,
+	const char *words)
+{
+	add(m, &m->wrong, file, node, line, column, words);
 }
 
 bool mistake_value(struct mistakes *m, struct yaml_node *node,
@@ -135,9 +146,29 @@ bool mistake_key(struct mistakes *m, struct yaml_node *node,
 	return false;
 }
 
+void mistake_advise(struct mistakes *m, const struct yaml_node *node,
+	const char *fmt, ...)
+{
+	static const char label[] = "warning: ";
+	char words[WORDS];
+	va_list ap;
+
+	memcpy(words, label, sizeof(label));
+	va_start(ap, fmt);
+	vsnprintf(words + sizeof(label) - 1, sizeof(words) - sizeof(label) + 1,
+		fmt, ap);
+	va_end(ap);
+	add(m, &m->advice, node->file, node, node->line, node->column, words);
+}
+
+struct arena *mistakes_arena(struct mistakes *m)
+{
+	return m->arena;
+}
+
 size_t mistakes_count(const struct mistakes *m)
 {
-	return m->count;
+	return m->wrong.count;
 }
 
 static int by_place(const void *a, const void *b)
@@ -154,11 +185,28 @@ static int by_place(const void *a, const void *b)
 	return strcmp(x->line_text, y->line_text);
 }
 
+static void sort(struct pile *pile)
+{
+	qsort(pile->list, pile->kept, sizeof(pile->list[0]), by_place);
+}
+
 void mistakes_report(struct mistakes *m, config_report *report, void *arg)
 {
 	size_t i;
 
-	qsort(m->list, m->kept, sizeof(m->list[0]), by_place);
-	for (i = 0; i < m->kept; i++)
-		report(arg, m->list[i].line_text);
+	sort(&m->wrong);
+	for (i = 0; i < m->wrong.kept; i++)
+		report(arg, m->wrong.list[i].line_text);
+}
+
+const char *const *mistakes_advice(struct mistakes *m, struct arena *arena)
+{
+	const char **lines = arena_array(arena, m->advice.kept + 1,
+		sizeof(*lines));
+	size_t i;
+
+	sort(&m->advice);
+	for (i = 0; i < m->advice.kept; i++)
+		lines[i] = arena_strdup(arena, m->advice.list[i].line_text);
+	return lines;
 }
