@@ -45,7 +45,8 @@ class World:
             "mbox": {"mbox": path("box")},
             "maildirgz": {"maildir": path("MailGz"), "compress": "gzip"},
             "mboxgz": {"mbox": path("box.gz"), "compress": "gzip"},
-            "procmail": {"pipe": [shutil.which("procmail"), "-m", path("procmailrc")]},
+            "procmail": {"pipe": [shutil.which("procmail"), "-Y", "-f", "%{sender}", "-m",
+                                  path("procmailrc")]},
         }
         return {user: self.server.account(user, ways[user], keep=keep) for user in self.users}
 
@@ -134,8 +135,9 @@ def mbox_gzip(env):
 
 @tap.case("procmail: every message has the server's SHA-256")
 def procmail(env):
-    # procmail itself takes a leading `From ` line for the envelope, and drops it.
-    wanted = wire.digests(map(wire.without_envelope, env.served))
+    # procmail itself takes a leading `From ` line for the envelope, and drops it;
+    # with -f also empty lines that a message begins with.
+    wanted = wire.digests(wire.without_envelope(text).lstrip(b"\n") for text in env.served)
     env.compare(readers.maildir(env.agent.path("Procmail")), wanted)
 
 

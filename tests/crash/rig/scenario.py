@@ -48,7 +48,8 @@ class Scenario:
             return "{pipe: [%s, %s%s]}" % (w.programs["mda"], w.path("out"), self.mda_args)
         if self.kind == "procmail":
             # With -m it keeps away from this machine's own mailboxes.
-            return "{pipe: [%s, -p, -t, -m, %s]}" % (w.programs["procmail"], w.folder + "/rc")
+            return "{pipe: [%s, -f, '%%{sender}', -p, -t, -m, %s]}" % (
+                w.programs["procmail"], w.folder + "/rc")
         return "{%s: %s%s}" % (self.kind, w.path("mail"),
                                ", compress: gzip" if self.gzip else "")
 

@@ -59,7 +59,7 @@ class Agent:
         self.home = procs.scratch()
         self.state = self.home + "/state"
         self.config = self.home + "/config.yaml"
-        self.uid = uid
+        self.uid, self.gid = uid, None
         if uid is not None:
             self._become_other_user()
         self.env = {k: os.environ[k] for k in KEEP_ENV if k in os.environ}
@@ -109,7 +109,7 @@ class Agent:
         with out, err:
             return subprocess.Popen(
                 [*self.prefix, self.program, "-c", self.config, *args], stdin=stdin, stdout=out,
-                stderr=err, env=self.env, cwd=self.home, user=self.uid,
+                stderr=err, env=self.env, cwd=self.home, user=self.uid, group=self.gid,
                 extra_groups=None if self.uid is None else [],
                 start_new_session=True)
 

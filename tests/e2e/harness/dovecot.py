@@ -21,6 +21,13 @@ SUBS = ("tmp", "cur", "new")
 LOGOUT = re.compile(r"pop3\((?P<user>[^)]*)\).*retr=(?P<retr>\d+)/\d+, del=(?P<gone>\d+)/")
 
 
+def version():
+    """The version that is installed: its first two numbers."""
+    text = subprocess.run([shutil.which("dovecot", path=PATH), "--version"], text=True,
+                          stdout=subprocess.PIPE).stdout
+    return tuple(map(int, re.findall(r"\d+", text)[:2]))
+
+
 def free_port():
     """A loopback port that was free a moment ago."""
     with socket.socket() as sock:
@@ -141,9 +148,7 @@ class Dovecot:
         return wire.served(user, self.PASSWORD, port=self.port, ca=self.ca)
 
     def _configure(self):
-        version = subprocess.run([self.binary, "--version"], text=True,
-                                 stdout=subprocess.PIPE).stdout
-        new = tuple(map(int, re.findall(r"\d+", version)[:2])) >= (2, 4)
+        new = version() >= (2, 4)
         self.plain_port, self.port = free_port(), free_port()
         if new and self.more:
             raise tap.Skip("this is not written for Dovecot 2.4")
