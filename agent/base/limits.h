@@ -87,6 +87,7 @@
 /* Seconds between two logins that a server may ask for (LOGIN-DELAY). Real
  * ones want minutes; more than a day would be to switch the account off. */
 #define LIMIT_LOGIN_DELAY	86400
+
 /* Configuration. */
 #define LIMIT_CONFIG_BYTES	(1u << 20)
 #define LIMIT_CONFIG_DEPTH	16
@@ -117,35 +118,6 @@
 #define LIMIT_SECRET_WORDS	240
 #define LIMIT_NETRC_BYTES	(64 * 1024)
 
-/* Ledger: one line, with a UID of LIMIT_UID bytes all of them escaped, and
- * a path of PATH_MAX. */
-#define LIMIT_LEDGER_LINE	(16 * 1024)
-/* What is remembered of an account: a TLS ticket and a few lines fit. */
-#define LIMIT_MEMORY_FILE	(64 * 1024)
-/* MDA: its last words for the log, and the time it has. */
-#define LIMIT_MDA_OUTPUT	1024
-/* Arguments that are filled in: words, and bytes; a sender among them (RFC 5321
- * allows a path of 256, its brackets counted). */
-#define LIMIT_SENDER		254
-#define LIMIT_MDA_WORDS		64
-#define LIMIT_MDA_ARGUMENTS	8192
-#define LIMIT_MDA_MS		300000
-#define LIMIT_MDA_TERM_MS	5000
-/* After so much output it waits to be read, so that no flood keeps us busy. */
-#define LIMIT_MDA_FLOOD		(1 << 20)
-#define LIMIT_MDA_REST_MS	5
-
-/* Disk space that fetching leaves alone, so that other programs, and our own
- * ledger, can still write. */
-#define LIMIT_DISK_RESERVE	(64ull << 20)
-/* How long another program may hold an mbox before we try again later. */
-#define LIMIT_MBOX_LOCK_MS	30000
-/* A dotlock of another program that is this old is stale. */
-#define LIMIT_DOTLOCK_STALE_S	300
-/* A worker whose parent was killed needs a moment to notice and let go. */
-#define LIMIT_ACCOUNT_LOCK_MS	700
-/* Folders within folders of a Maildir, as deep as a message is looked for
- * there: nobody files deeper, and a circle of mounts ends. */
-#define LIMIT_MAILDIR_DEPTH	16
+#include "agent/base/limits_local.h"
 
 #endif

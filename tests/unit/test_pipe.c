@@ -106,7 +106,7 @@ static void test_sender(void)
 	recover_item(&item);
 	snprintf(item.hint, sizeof(item.hint), "failed 1");
 	owner_forget();
-	tap_ok(dest->kind->settle(dest, list, 1, &err)
+	tap_ok(settle_dest(dest, list, 1, &err)
 		&& strstr(owner.log, "run 2 from a@b\n") != NULL,
 		"with the next attempt as well");
 	dest->kind->release(dest, list, 1);
@@ -176,7 +176,7 @@ static void test_ending(const struct ending *e)
 		"%s is staged with an end", e->name);
 	recover_item(&item);
 	owner_forget();
-	tap_ok(dest->kind->settle(dest, list, 1, &err)
+	tap_ok(settle_dest(dest, list, 1, &err)
 		&& item.state == ITEM_DELIVERED, "and whole after a crash");
 	dest->kind->release(dest, list, 1);
 	dest_close(dest);
@@ -193,7 +193,7 @@ static void test_staged_before(void)
 	item.size = item.stored = 7;
 	recover_item(&item);
 	owner_forget();
-	tap_ok(dest->kind->settle(dest, list, 1, &err)
+	tap_ok(settle_dest(dest, list, 1, &err)
 		&& item.state == ITEM_DELIVERED
 		&& strcmp(owner.log, "start 1\nflush at 0\nrun 1\nran\n") == 0,
 		"one that was staged without an end is delivered as it is");

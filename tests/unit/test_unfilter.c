@@ -30,7 +30,9 @@ static const struct text {
 };
 
 static const struct filter_options forms[] = {
-	{ false, false }, { true, false }, { false, true }, { true, true },
+	{ false, false, false }, { true, false, false },
+	{ false, true, false }, { true, true, false },
+	{ false, false, true },
 };
 
 /* Long runs of '>' and lines that fill more than one block. */
