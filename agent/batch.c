@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/base/log.h"
+#include "agent/base/nofile.h"
 
 struct batch_slot *batch_next(struct batch *batch)
 {
@@ -22,11 +23,18 @@ void batch_add(struct batch *batch)
 		batch->since = clock_now();
 	batch->bytes += batch->slots[batch->count].item.stored;
 	batch->count++;
+	/* Each has its file open until it is committed; those of a pack share
+	 * one. */
+	if (batch->most == 0)
+		batch->most = batch->dest->stage.packs ? LIMIT_BATCH_MESSAGES
+			: batch->count + nofile_room(LIMIT_BATCH_MESSAGES,
+				LIMIT_FILES_RESERVE);
 }
 
 bool batch_full(const struct batch *batch)
 {
 	return batch->count == LIMIT_BATCH_MESSAGES
+		|| batch->count >= batch->most
 		|| batch->bytes >= LIMIT_BATCH_BYTES
 		|| (batch->count != 0
 			&& clock_now() - batch->since >= LIMIT_BATCH_MS);

@@ -31,6 +31,7 @@ struct batch {
 	void (*done)(void *arg, struct batch_slot *slot);
 	void *arg;
 	size_t count;
+	size_t most;			/* so many files may be open; or 0 */
 	uint64_t bytes;
 	clock_ms since;			/* when the first one was sealed */
 	struct batch_slot slots[LIMIT_BATCH_MESSAGES];

@@ -122,7 +122,45 @@ static bool no_room(const struct err *err)
 	return err->sys == ENOSPC || err->sys == EDQUOT || err->sys == EFBIG;
 }
 
-static bool retrieve(struct pass *pass, struct batch_slot *slot,
+static bool commit(struct pass *pass, struct err *err)
+{
+	pass->spoiled = !batch_commit(&pass->batch, err);
+	pass->settled = !pass->spoiled;
+	return pass->settled;
+}
+
+static bool stage(struct pass *pass, struct batch_slot **slot_r,
+	struct sink **sink_r, struct err *err)
+{
+	struct dest *dest = pass->batch.dest;
+
+	*slot_r = batch_next(&pass->batch);
+	if (dest->kind->stage(dest, &(*slot_r)->item, sink_r, err))
+		return true;
+	pass->spoiled = !no_room(err);
+	return false;
+}
+
+/* Others have opened so many files meanwhile: ours are closed by a commit. */
+static bool too_many_files(const struct pass *pass, const struct err *err)
+{
+	return (err->sys == EMFILE || err->sys == ENFILE)
+		&& pass->batch.count != 0;
+}
+
+static bool begin(struct pass *pass, struct batch_slot **slot_r,
+	struct sink **sink_r, struct err *err)
+{
+	if (stage(pass, slot_r, sink_r, err))
+		return true;
+	if (!too_many_files(pass, err))
+		return false;
+	log_debug("%s: delivering what is here first", err->text);
+	err_clear(err);
+	return commit(pass, err) && stage(pass, slot_r, sink_r, err);
+}
+
+static bool retrieve(struct pass *pass, struct batch_slot **slot_r,
 	const struct plan_message *m, struct err *err)
 {
 	struct dest *dest = pass->batch.dest;
@@ -130,10 +168,8 @@ static bool retrieve(struct pass *pass, struct batch_slot *slot,
 	struct sink *sink;
 	uint64_t bytes;
 
-	if (!dest->kind->stage(dest, &slot->item, &sink, err)) {
-		pass->spoiled = !no_room(err);
+	if (!begin(pass, slot_r, &sink, err))
 		return false;
-	}
 	pass->spoiled = true;
 	pass->metered = headers_start(pass->headers, sink);
 	pass->meter = (struct sink){ meter_push, meter_finish };
@@ -147,7 +183,7 @@ static bool retrieve(struct pass *pass, struct batch_slot *slot,
 		return false;
 	}
 	pass->counts->fetched_bytes += bytes;
-	dest_seal(dest, &slot->item);
+	dest_seal(dest, &(*slot_r)->item);
 	return true;
 }
 
@@ -195,8 +231,8 @@ static void drop(struct pass *pass, struct batch_slot *slot)
 static bool take_message(struct pass *pass, struct plan_message *m,
 	struct err *err)
 {
-	struct batch_slot *slot = batch_next(&pass->batch);
-	bool ok = retrieve(pass, slot, m, err);
+	struct batch_slot *slot;
+	bool ok = retrieve(pass, &slot, m, err);
 
 	if (ok && slot->item.size == 0 && m->listed->size != 0) {
 		drop(pass, slot);
@@ -216,13 +252,6 @@ static bool take_message(struct pass *pass, struct plan_message *m,
 	pass->counts->fetched++;
 	batch_add(&pass->batch);
 	return true;
-}
-
-static bool commit(struct pass *pass, struct err *err)
-{
-	pass->spoiled = !batch_commit(&pass->batch, err);
-	pass->settled = !pass->spoiled;
-	return pass->settled;
 }
 
 static bool recv_retr(void *arg, size_t i, const struct reply *reply,

@@ -78,11 +78,12 @@
 #define LIMIT_WORKER_EXIT_MS	30000
 
 /* A batch: enough messages to share the flushes, few enough bytes and
- * milliseconds that a message is not held back for its neighbours; and fewer
- * than the 256 open files that some systems allow. */
+ * milliseconds that a message is not held back for its neighbours. */
 #define LIMIT_BATCH_MESSAGES	200
 #define LIMIT_BATCH_BYTES	(16ull << 20)
 #define LIMIT_BATCH_MS		200
+/* Files that a commit opens besides: marker, ledger, mbox, directories. */
+#define LIMIT_FILES_RESERVE	16
 
 /* Seconds between two logins that a server may ask for (LOGIN-DELAY). Real
  * ones want minutes; more than a day would be to switch the account off. */
