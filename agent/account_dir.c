@@ -6,11 +6,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/sysmacros.h>
+#endif
 
 #include "agent/base/fsx.h"
 #include "agent/base/limits.h"
 #include "agent/base/log.h"
+#include "agent/base/num.h"
 
 static bool check_owner(const struct account_dir *d, struct err *err)
 {
@@ -38,33 +43,116 @@ static void write_pid(int fd)
 		log_debug("cannot write the pid into the lock file");
 }
 
-static bool held_by_other(const struct account_dir *d, struct err *err)
+static long pid_in_file(const struct account_dir *d)
 {
+	int fd = openat(d->dir, "lock", O_RDONLY | O_NOFOLLOW | O_NONBLOCK
+		| O_CLOEXEC);
 	char text[24] = "";
-	ssize_t n = pread(d->lock, text, sizeof(text) - 1, 0);
+	uint64_t pid = 0;
 
-	if (n > 0)
-		text[strcspn(text, " \n")] = '\0';
-	err_set(err, ERR_RETRY,
-		"process %s is working on this account (it holds %s/lock)",
-		n > 0 ? text : "?", d->path);
+	if (fd < 0)
+		return 0;
+	if (pread(fd, text, sizeof(text) - 1, 0) <= 0
+	    || !num_u64(text, strcspn(text, " \n"), INT32_MAX, &pid))
+		pid = 0;
+	close(fd);
+	return (long)pid;
+}
+
+/* The lock file may be gone or another's; the system knows as well, on Linux:
+ * "1: FLOCK  ADVISORY  WRITE 4711 fe:01:1234 0 EOF". */
+static long pid_in_system(int fd)
+{
+	FILE *file = fopen("/proc/locks", "re");
+	unsigned int major_no, minor_no;
+	unsigned long long inode;
+	char line[200];
+	long pid = 0, one;
+	struct stat st;
+
+	if (file == NULL)
+		return 0;
+	while (pid == 0 && fstat(fd, &st) == 0
+	       && fgets(line, sizeof(line), file) != NULL)
+		if (sscanf(line, "%*s FLOCK %*s WRITE %ld %x:%x:%llu", &one,
+			&major_no, &minor_no, &inode) == 4
+		    && inode == st.st_ino && major_no == major(st.st_dev)
+		    && minor_no == minor(st.st_dev))
+			pid = one;
+	fclose(file);
+	return pid;
+}
+
+/* `fd` is what could not be locked. */
+static bool held_by_other(const struct account_dir *d, int fd, struct err *err)
+{
+	long pid = pid_in_system(fd);
+
+	if (pid <= 0)
+		pid = pid_in_file(d);
+	if (pid > 0)
+		err_set(err, ERR_RETRY,
+			"process %ld is working on this account in %s", pid, d->path);
+	else
+		err_set(err, ERR_RETRY,
+			"another process is working on this account in %s", d->path);
 	err->code = ERR_CODE_BUSY;
 	return false;
 }
 
-static bool take_lock(struct account_dir *d, struct err *err)
+/* Only what cannot be done at all there. */
+static bool cannot_lock(int error)
+{
+	return error == EBADF || error == ENOLCK || error == EOPNOTSUPP
+		|| error == ENOSYS || error == EINVAL;
+}
+
+static bool lock_dir(struct account_dir *d, struct err *err)
+{
+	if (fsx_lock(d->dir, LIMIT_ACCOUNT_LOCK_MS))
+		return true;
+	if (errno == EWOULDBLOCK)
+		return held_by_other(d, d->dir, err);
+	d->by_file = cannot_lock(errno);
+	return d->by_file || err_sys(err, errno, "cannot lock %s", d->path);
+}
+
+static bool lock_file(struct account_dir *d, int ms, struct err *err)
 {
 	d->lock = openat(d->dir, "lock", O_RDWR | O_CREAT | O_NOFOLLOW
 		| O_CLOEXEC, 0600);
 	if (d->lock < 0)
 		return err_sys(err, errno, "cannot open %s/lock", d->path);
-	if (fsx_lock(d->lock, LIMIT_ACCOUNT_LOCK_MS)) {
+	if (fsx_lock(d->lock, ms)) {
 		write_pid(d->lock);
 		return true;
 	}
 	if (errno == EWOULDBLOCK)
-		return held_by_other(d, err);
+		return held_by_other(d, d->lock, err);
 	return err_sys(err, errno, "cannot lock %s/lock", d->path);
+}
+
+static bool is_ours(const struct account_dir *d)
+{
+	struct stat own, there;
+
+	return fstat(d->lock, &own) == 0
+		&& fstatat(d->dir, "lock", &there, AT_SYMLINK_NOFOLLOW) == 0
+		&& own.st_ino == there.st_ino && own.st_dev == there.st_dev;
+}
+
+bool account_dir_check(struct account_dir *d, struct err *err)
+{
+	if (is_ours(d))
+		return true;
+	if (d->by_file)
+		return err_set(err, ERR_RETRY,
+			"the lock of %s was removed while it was held: another process may be working on this account now", d->path);
+	/* The directory is ours still, but an older version would not see. */
+	log_info("somebody removed the lock file of %s; it is made again",
+		d->path);
+	close(d->lock);
+	return lock_file(d, 0, err);
 }
 
 static bool open_stage(struct account_dir *d, struct err *err)
@@ -85,6 +173,7 @@ bool account_dir_open(struct account_dir *d, const char *state,
 	const char *account, struct err *err)
 {
 	d->dir = d->stage = d->lock = -1;
+	d->by_file = false;
 	if ((size_t)snprintf(d->path, sizeof(d->path), "%s/%s", state,
 		account) >= sizeof(d->path))
 		return err_set(err, ERR_CONFIG, "state: the path %s is too long", state);
@@ -94,9 +183,9 @@ bool account_dir_open(struct account_dir *d, const char *state,
 		err_prefix(err, "state directory %s", d->path);
 		return false;
 	}
-	if (!check_owner(d, err) || !take_lock(d, err))
-		return false;
-	return open_stage(d, err);
+	return check_owner(d, err) && lock_dir(d, err)
+		&& lock_file(d, LIMIT_ACCOUNT_LOCK_MS, err)
+		&& open_stage(d, err);
 }
 
 void account_dir_close(struct account_dir *d)
@@ -109,18 +198,26 @@ void account_dir_close(struct account_dir *d)
 		close(d->dir);
 }
 
+static bool is_locked(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC);
+	bool locked;
+
+	if (fd < 0)
+		return false;
+	locked = !fsx_lock(fd, 0) && errno == EWOULDBLOCK;
+	close(fd);
+	return locked;
+}
+
 bool account_dir_busy(const char *state, const char *account)
 {
 	char path[600];
-	bool busy;
-	int fd;
 
+	snprintf(path, sizeof(path), "%s/%s", state, account);
+	if (is_locked(path, O_RDONLY | O_DIRECTORY))
+		return true;
 	snprintf(path, sizeof(path), "%s/%s/lock", state, account);
 	/* Writable, or NFS would not lock it. */
-	fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	busy = !fsx_lock(fd, 0) && errno == EWOULDBLOCK;
-	close(fd);
-	return busy;
+	return is_locked(path, O_RDWR | O_NOFOLLOW);
 }

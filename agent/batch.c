@@ -151,7 +151,9 @@ bool batch_commit(struct batch *batch, struct err *err)
 	if (n == 0)
 		return true;
 	batch_items(batch, items, n);
-	return stage_sync(&batch->dest->stage, items, n, err)
+	return (batch->may_commit == NULL
+			|| batch->may_commit(batch->arg, err))
+		&& stage_sync(&batch->dest->stage, items, n, err)
 		&& write_intents(batch, err)
 		&& batch->dest->kind->commit(batch->dest, items, n, err)
 		&& batch_finish(batch, n, err);

@@ -27,6 +27,8 @@ struct batch {
 	struct dest *dest;
 	const char *dest_name;
 	struct chan_counts *counts;
+	/* Asked before each commit; NULL: nobody. */
+	bool (*may_commit)(void *arg, struct err *err);
 	/* Told about each message whose fate is written down. */
 	void (*done)(void *arg, struct batch_slot *slot);
 	void *arg;
@@ -45,8 +47,8 @@ void batch_add(struct batch *batch);
 /* Is it time to commit? */
 bool batch_full(const struct batch *batch);
 
-/* Delivers all that was added, in this order: staged files durable, staging
- * directory durable, intents durable (with the first hints, where a
+/* Delivers all that was added, in this order: may_commit; staged files durable,
+ * staging directory durable, intents durable (with the first hints, where a
  * destination begins with them), destination, destination durable, outcome
  * noted. On an error the pass must end without QUIT; whatever was
  * reached, recovery finishes it. */

@@ -2,12 +2,15 @@
 #include "agent/ledger.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/digest.h"
 #include "agent/base/fsx.h"
 #include "agent/base/limits.h"
 #include "agent/base/log.h"
@@ -17,13 +20,18 @@
 #define FIRST_WAIT 300
 #define LONGEST_WAIT (6 * 3600)
 
+static bool may_write(const struct ledger *l, struct err *err)
+{
+	return (l->ready && !l->broken) || err_set(err, ERR_RETRY,
+		"%s could not be written", l->path);
+}
+
 bool ledger_put(struct ledger *l, const struct record *r, struct err *err)
 {
 	size_t n;
 
-	if (l->broken)
-		return err_set(err, ERR_RETRY, "%s could not be written",
-			l->path);
+	if (!may_write(l, err))
+		return false;
 	if (sizeof(l->buffer) - l->len < LIMIT_LEDGER_LINE
 	    && !ledger_flush(l, err))
 		return false;
@@ -34,6 +42,8 @@ bool ledger_put(struct ledger *l, const struct record *r, struct err *err)
 			l->path, LIMIT_LEDGER_LINE);
 	l->len += n;
 	l->lines++;
+	l->synced = false;
+	l->sealed = r->type == RECORD_MARK;
 	return true;
 }
 
@@ -43,30 +53,49 @@ static bool mark(struct ledger *l, struct err *err)
 	const struct record r = { .type = RECORD_MARK, .time = clock_wall(),
 		.before = l->crc };
 
-	if (l->synced && !ledger_put(l, &r, err))
-		return false;
-	l->synced = false;
-	return true;
+	return !l->synced || l->sealed || ledger_put(l, &r, err);
 }
 
-/* Writes a record and lets it take effect in memory. */
-static bool record(struct ledger *l, struct record *r, struct err *err)
+/* Takes the last line out of the buffer. */
+static void take_back(struct ledger *l, uint32_t crc)
 {
-	if (!mark(l, err) || !ledger_put(l, r, err))
+	while (--l->len > 0 && l->buffer[l->len - 1] != '\n')
+		;
+	l->lines--;
+	l->crc = crc;
+}
+
+static bool begin_record(struct ledger *l, struct err *err)
+{
+	if (!may_write(l, err))
 		return false;
-	if (!ledger_apply(l, r))
-		return err_set(err, ERR_RETRY, "%s: a record makes no sense",
-			l->path);
-	return true;
+	if (l->version != LEDGER_VERSION)
+		return ledger_compact(l, err);
+	return mark(l, err);
+}
+
+bool ledger_record(struct ledger *l, const struct record *r, struct err *err)
+{
+	uint32_t crc;
+
+	if (!begin_record(l, err))
+		return false;
+	crc = l->crc;
+	if (!ledger_put(l, r, err))
+		return false;
+	if (ledger_apply(l, r))
+		return true;
+	take_back(l, crc);
+	return err_set(err, ERR_RETRY, "%s: a record makes no sense",
+		l->path);
 }
 
 bool ledger_flush(struct ledger *l, struct err *err)
 {
 	size_t len = l->len;
 
-	if (l->broken)
-		return err_set(err, ERR_RETRY, "%s could not be written",
-			l->path);
+	if (!may_write(l, err))
+		return false;
 	l->len = 0;
 	if (len == 0 || fsx_write(l->fd, l->buffer, len, l->path, err))
 		return true;
@@ -87,6 +116,7 @@ bool ledger_sync(struct ledger *l, struct err *err)
 	}
 	l->synced = true;
 	l->durable_id = l->next_id - 1;
+	l->durable_lines = l->lines;
 	return true;
 }
 
@@ -106,31 +136,66 @@ static struct ledger *new_ledger(int dir, const char *path,
 	return l;
 }
 
+static bool start_new(struct ledger *l, struct err *err)
+{
+	l->created = clock_wall();
+	snprintf(l->epoch, sizeof(l->epoch), "%016" PRIx64, digest_random());
+	l->ready = true;
+	return ledger_compact(l, err);
+}
+
 struct ledger *ledger_open(int dir, const char *path, const char *account,
 	bool adopt, struct err *err)
 {
 	struct ledger *l = new_ledger(dir, path, account);
+	bool there;
 
 	l->adopt = adopt;
-	if (ledger_load(l, err))
+	if (ledger_load(l, &there, err) && (there || start_new(l, err)))
 		return l;
-	l->broken = true;
 	ledger_close(l);
 	return NULL;
+}
+
+bool ledger_begin(struct ledger *l, struct err *err)
+{
+	if (l->ready)
+		return true;
+	l->ready = true;
+	if (l->torn)
+		log_info("%s: the last write was cut off at line %" PRIu64
+			"; continuing from there", l->path, l->lines + 1);
+	if (l->torn || l->rename)
+		return ledger_compact(l, err);
+	l->fd = openat(l->dir, LEDGER_FILE, O_WRONLY | O_APPEND | O_NOFOLLOW
+		| O_CLOEXEC);
+	l->broken = l->fd < 0;
+	return l->fd >= 0 || err_sys(err, errno, "cannot open %s", l->path);
 }
 
 struct ledger *ledger_read(int dir, const char *path, const char *account,
 	struct err *err)
 {
 	struct ledger *l = new_ledger(dir, path, account);
-	bool there = false, ok = ledger_load_file(l, &there, err);
+	bool there = false;
 
-	/* Nothing can be written through it. */
-	l->broken = true;
-	if (ok && there)
+	if (ledger_load(l, &there, err) && there)
 		return l;
 	ledger_close(l);
 	return NULL;
+}
+
+void ledger_abandon(struct ledger *l)
+{
+	l->broken = true;
+}
+
+/* Now, as a later pass cannot know any more what was durable. */
+static bool finish(struct ledger *l, struct err *err)
+{
+	if (ledger_wants_compaction(l) && !ledger_compact(l, err))
+		return false;
+	return mark(l, err) && ledger_flush(l, err);
 }
 
 void ledger_close(struct ledger *l)
@@ -139,10 +204,7 @@ void ledger_close(struct ledger *l)
 
 	if (l == NULL)
 		return;
-	if (!l->broken && ledger_wants_compaction(l)
-	    && !ledger_compact(l, &err))
-		log_err(LOG_LEVEL_WARN, &err);
-	if (!l->broken && !ledger_flush(l, &err))
+	if (l->ready && !l->broken && !finish(l, &err))
 		log_err(LOG_LEVEL_WARN, &err);
 	if (l->fd >= 0)
 		close(l->fd);
@@ -185,7 +247,7 @@ bool ledger_redirect(struct ledger *l, struct ledger_entry *entry,
 		.identity = ledger_identity(entry) };
 
 	take_place(&r, what);
-	return record(l, &r, err);
+	return ledger_record(l, &r, err);
 }
 
 bool ledger_intent(struct ledger *l, const struct ledger_what *what,
@@ -199,7 +261,7 @@ bool ledger_intent(struct ledger *l, const struct ledger_what *what,
 
 	ledger_short_uid(&r.uid, &r.uid_len, room);
 	take_place(&r, what);
-	if (!record(l, &r, err))
+	if (!ledger_record(l, &r, err))
 		return false;
 	*entry_r = ledger_at(l, l->count - 1);
 	(*entry_r)->claimed = true;
@@ -212,7 +274,7 @@ bool ledger_hint(struct ledger *l, struct ledger_entry *entry,
 	struct record r = { .type = RECORD_HINT, .id = entry->id,
 		.text = text };
 
-	return record(l, &r, err);
+	return ledger_record(l, &r, err);
 }
 
 /* When to try again what has failed `tries` times. The first few times may be
@@ -244,7 +306,7 @@ bool ledger_deferred(struct ledger *l, struct ledger_entry *entry,
 		.time = clock_wall(), .tries = tries,
 		.next_try = next_try(tries), .text = reason };
 
-	return record(l, &r, err);
+	return ledger_record(l, &r, err);
 }
 
 bool ledger_failed(struct ledger *l, struct ledger_entry *entry,
@@ -261,7 +323,7 @@ bool ledger_failed(struct ledger *l, struct ledger_entry *entry,
 	r.uid_len = entry != NULL ? entry->uid_len : what->uid_len;
 	r.listed = entry != NULL ? entry->listed : what->listed;
 	ledger_short_uid(&r.uid, &r.uid_len, room);
-	return record(l, &r, err);
+	return ledger_record(l, &r, err);
 }
 
 bool ledger_baseline(struct ledger *l, const struct ledger_what *what,
@@ -275,7 +337,7 @@ bool ledger_baseline(struct ledger *l, const struct ledger_what *what,
 
 	/* The whole listing may come, and is in memory already. */
 	ledger_short_uid(&r.uid, &r.uid_len, room);
-	if (!mark(l, err) || !ledger_put(l, &r, err))
+	if (!begin_record(l, err) || !ledger_put(l, &r, err))
 		return false;
 	l->partial = true;
 	l->next_id++;
@@ -286,7 +348,7 @@ bool ledger_note_inexact(struct ledger *l, struct err *err)
 {
 	struct record r = { .type = RECORD_INEXACT, .time = clock_wall() };
 
-	return record(l, &r, err);
+	return ledger_record(l, &r, err);
 }
 
 bool ledger_moved(struct ledger *l, struct ledger_entry *entry,
@@ -298,7 +360,7 @@ bool ledger_moved(struct ledger *l, struct ledger_entry *entry,
 		.listed = listed };
 
 	ledger_short_uid(&r.uid, &r.uid_len, room);
-	return record(l, &r, err);
+	return ledger_record(l, &r, err);
 }
 
 static bool record_state(struct ledger *l, enum record_type type,
@@ -307,7 +369,7 @@ static bool record_state(struct ledger *l, enum record_type type,
 	struct record r = { .type = type, .id = entry->id,
 		.time = clock_wall() };
 
-	return record(l, &r, err);
+	return ledger_record(l, &r, err);
 }
 
 bool ledger_delivered(struct ledger *l, struct ledger_entry *entry,

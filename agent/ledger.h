@@ -21,9 +21,9 @@
  *
  * Records collect in memory until ledger_flush() hands them to the kernel
  * (they survive our death) or ledger_sync() makes them durable (they survive
- * a power cut). Loading cuts off a torn end: what was never synced was never
- * acted on. Damage before a point known to be durable is ERR_CONFIG, and
- * nothing is touched.
+ * a power cut). A torn end is cut off: what was never synced was never acted
+ * on. Damage before a point known to be durable is ERR_CONFIG, and so is a
+ * record of a newer version; then nothing is touched.
  */
 
 struct ledger;
@@ -31,15 +31,22 @@ struct ledger;
 /* Loads DIR/ledger, or starts a new one. `path` names the directory in
  * errors, `account` is written into a new file and must match an old one,
  * unless `adopt` says that the account was renamed. The account's lock is
- * held. */
+ * held. An old file is not touched, and no record may be written, before
+ * ledger_begin(). */
 struct ledger *ledger_open(int dir, const char *path, const char *account,
 	bool adopt, struct err *err) MUST_USE;
+/* It is the right one: cuts off a torn end and takes over an adopted file, by
+ * writing it anew. A file of an older version is written anew with the first
+ * record. */
+bool ledger_begin(struct ledger *ledger, struct err *err) MUST_USE;
 /* Loads DIR/ledger to look at, without the lock and without writing: a torn
  * end is left as it is. NULL without an error when there is none. */
 struct ledger *ledger_read(int dir, const char *path, const char *account,
 	struct err *err) MUST_USE;
-/* Writes what is left; compacts a file that is mostly history. Frees. NULL is
- * allowed. */
+/* Another process may be writing to it: nothing more is written by this one. */
+void ledger_abandon(struct ledger *ledger);
+/* Writes what is left, and a mark if all was durable; compacts a file that is
+ * mostly history. Frees. NULL is allowed. */
 void ledger_close(struct ledger *ledger);
 
 /* Random text made with the ledger (hexadecimal): marks our files. */

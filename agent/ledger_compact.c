@@ -17,12 +17,38 @@
 
 static bool put_header(struct ledger *l, struct err *err)
 {
-	const struct record r = { .type = RECORD_LEDGER, .version = LEDGER_VERSION,
-		.time = l->created, .name = l->account, .text = l->epoch,
-		.id = l->next_id };
+	const struct record ledger = { .type = RECORD_LEDGER,
+		.version = LEDGER_VERSION, .time = l->created,
+		.name = l->account, .text = l->epoch, .id = l->next_id };
+	const struct record file = { .type = RECORD_FILE, .serial = l->start,
+		.lines = l->begun_with };
 
 	l->crc = 0;
-	return ledger_put(l, &r, err);
+	return ledger_put(l, &ledger, err) && ledger_put(l, &file, err);
+}
+
+static bool put_places(struct ledger *l, struct err *err)
+{
+	const struct ledger_place *p;
+	struct record r = { .type = RECORD_MARKED, .time = l->compacted };
+
+	for (p = l->places; p != NULL; p = p->next) {
+		r.dest = p->dest;
+		r.name = p->marker;
+		if (r.name[0] != '\0' && !ledger_put(l, &r, err))
+			return false;
+	}
+	return true;
+}
+
+static uint64_t count_places(const struct ledger *l)
+{
+	const struct ledger_place *p;
+	uint64_t n = 0;
+
+	for (p = l->places; p != NULL; p = p->next)
+		n += p->marker[0] != '\0';
+	return n;
 }
 
 static bool put_open(struct ledger *l, const struct ledger_entry *e,
@@ -46,21 +72,22 @@ static bool put_open(struct ledger *l, const struct ledger_entry *e,
 }
 
 /* What is only history. */
-static bool is_dead(const struct ledger_entry *e)
+static bool is_dead(const struct ledger_entry *e, int64_t now)
 {
 	return e->state == LEDGER_VOID || ((e->state == LEDGER_GONE
 			|| e->state == LEDGER_FAILED)
-		&& clock_wall() - e->time > GONE_SECONDS);
+		&& now - e->time > GONE_SECONDS);
 }
 
 bool ledger_wants_compaction(const struct ledger *l)
 {
+	int64_t now = clock_wall();
 	size_t i, live = 0;
 
 	if (l->partial)
 		return false;
 	for (i = 0; i < l->count; i++)
-		live += !is_dead(ledger_at(l, i));
+		live += !is_dead(ledger_at(l, i), now);
 	return l->lines > LINES_A_MESSAGE * live + LINES_AT_LEAST;
 }
 
@@ -87,10 +114,21 @@ static bool put_seen(struct ledger *l, const struct ledger_entry *e,
 	return ledger_put(l, &seen, err);
 }
 
+/* How many lines put_entry() makes of it. */
+static uint64_t lines_of(const struct ledger *l, const struct ledger_entry *e)
+{
+	const struct ledger_pending *p = ledger_pending(e);
+
+	if (is_dead(e, l->compacted))
+		return 0;
+	return e->state != LEDGER_INTENT ? 1
+		: 1 + (uint64_t)(p->hint[0] != '\0') + (p->tries != 0);
+}
+
 static bool put_entry(struct ledger *l, const struct ledger_entry *e,
 	struct err *err)
 {
-	if (is_dead(e))
+	if (is_dead(e, l->compacted))
 		return true;
 	if (e->state == LEDGER_INTENT)
 		return put_open(l, e, err);
@@ -98,19 +136,51 @@ static bool put_entry(struct ledger *l, const struct ledger_entry *e,
 		: put_seen(l, e, err);
 }
 
+static bool put_mark(struct ledger *l, struct err *err)
+{
+	const struct record r = { .type = RECORD_MARK, .time = l->compacted,
+		.before = l->crc };
+
+	return ledger_put(l, &r, err);
+}
+
 static bool put_all(struct ledger *l, struct err *err)
 {
 	const struct record inexact = { .type = RECORD_INEXACT,
-		.time = clock_wall() };
+		.time = l->compacted };
 	size_t i;
 
 	if (!put_header(l, err)
-	    || (l->inexact && !ledger_put(l, &inexact, err)))
+	    || (l->inexact && !ledger_put(l, &inexact, err))
+	    || !put_places(l, err))
 		return false;
 	for (i = 0; i < l->count; i++)
 		if (!put_entry(l, ledger_at(l, i), err))
 			return false;
+	if (!put_mark(l, err))
+		return false;
+	if (l->lines != l->begun_with)
+		return err_set(err, ERR_RETRY,
+			"%s.new has another length than it should", l->path);
 	return ledger_sync(l, err);
+}
+
+/* A ledger without lines, whose first ones are counted: two lines in front, a
+ * mark behind. */
+static void empty(struct ledger *l)
+{
+	size_t i;
+
+	l->compacted = clock_wall();
+	l->version = LEDGER_VERSION;
+	l->start += l->lines;
+	/* What waits to be written is in memory too. */
+	l->len = 0;
+	l->lines = l->durable_lines = 0;
+	l->synced = false;
+	l->begun_with = 3 + l->inexact + count_places(l);
+	for (i = 0; i < l->count; i++)
+		l->begun_with += lines_of(l, ledger_at(l, i));
 }
 
 /* New file, durable, then the name: at no moment is there no ledger. */
@@ -128,13 +198,13 @@ bool ledger_compact(struct ledger *l, struct err *err)
 	if (l->fd >= 0)
 		close(l->fd);
 	l->fd = fd;
-	/* What waits to be written is in memory too. */
-	l->len = 0;
-	l->lines = 0;
-	l->synced = false;
+	empty(l);
 	if (put_all(l, err)) {
-		if (renameat(l->dir, LEDGER_NEW, l->dir, LEDGER_FILE) == 0)
-			return fsx_sync_dir(l->dir, l->path, err);
+		if (renameat(l->dir, LEDGER_NEW, l->dir, LEDGER_FILE) == 0) {
+			/* A seal must not tell of a name that may not last. */
+			l->broken = !fsx_sync_dir(l->dir, l->path, err);
+			return !l->broken;
+		}
 		err_sys(err, errno, "cannot rename %s.new", l->path);
 	}
 	unlinkat(l->dir, LEDGER_NEW, 0);

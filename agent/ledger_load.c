@@ -7,15 +7,31 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/base/clock.h"
-#include "agent/base/digest.h"
 #include "agent/base/log.h"
 #include "agent/ledger_priv.h"
 
-static bool damaged(const struct ledger *l, size_t line, struct err *err)
+#define WAYS_ON "Put back a copy of the file, or move it away and choose between fetch --baseline (nothing on the server is fetched) and --accept-new-state (all of it is)"
+
+static bool damaged(const struct ledger *l, uint64_t line, struct err *err)
 {
-	return err_set(err, ERR_CONFIG,
-		"%s is damaged at line %zu, before records that are known to be good. Nothing was changed. Put back a copy of the file, or move it away and choose between fetch --baseline (nothing on the server is fetched) and --accept-new-state (all of it is)",
+	return err_set(err, ERR_CONFIG, "%s is damaged at line %" PRIu64
+		", before records that are known to be good. Nothing was changed. "
+		WAYS_ON, l->path, line);
+}
+
+static bool cut_short(const struct ledger *l, uint64_t lines, struct err *err)
+{
+	return err_set(err, ERR_CONFIG, "%s is damaged: it ends behind line %"
+		PRIu64 ", and was begun with %" PRIu64
+		" lines. Nothing was changed. " WAYS_ON, l->path, lines,
+		l->begun_with);
+}
+
+/* Its CRC is right, so no torn write and no failing disk has made it. */
+static bool newer(const struct ledger *l, uint64_t line, struct err *err)
+{
+	return err_set(err, ERR_CONFIG, "%s was written by a newer postrider: line %"
+		PRIu64 " is none that this version knows. Nothing was changed. Use the newer version, or put back a copy from before it",
 		l->path, line);
 }
 
@@ -23,15 +39,16 @@ static bool damaged(const struct ledger *l, size_t line, struct err *err)
 struct loader {
 	struct ledger *ledger;
 	uint32_t crc;
-	size_t line;			/* number of the current line */
-	size_t bad;			/* the first that was bad, or 0 */
+	uint64_t line;			/* number of the current line */
+	uint64_t bad;			/* the first that was bad, or 0 */
 	struct arena *texts;		/* of the current line */
 };
 
-static bool load_header(struct ledger *l, const struct record *r,
+static bool load_first(struct ledger *l, const struct record *r,
 	struct err *err)
 {
-	if (r->type != RECORD_LEDGER || r->version != LEDGER_VERSION)
+	if (r->type != RECORD_LEDGER || r->version < LEDGER_OLDEST
+	    || r->version > LEDGER_VERSION)
 		return err_set(err, ERR_CONFIG,
 			"%s was not written by a postrider of this version", l->path);
 	l->rename = strcmp(r->name, l->account) != 0;
@@ -40,40 +57,81 @@ static bool load_header(struct ledger *l, const struct record *r,
 			"%s belongs to the account %s. If that was renamed to %s, run postrider fetch --accept-new-state %s once",
 			l->path, r->name,
 			l->account, l->account);
+	l->version = r->version;
+	/* Until the second line says more. */
+	l->begun_with = l->version > 1 ? 2 : 0;
 	l->least_id = r->id;
 	snprintf(l->epoch, sizeof(l->epoch), "%s", r->text);
 	l->created = r->time;
 	return true;
 }
 
+static bool load_second(struct ledger *l, const struct record *r,
+	struct err *err)
+{
+	if (r->type != RECORD_FILE)
+		return newer(l, 2, err);
+	l->start = r->serial;
+	l->begun_with = r->lines;
+	return true;
+}
+
+static bool load_record(struct loader *load, const struct record *r,
+	struct err *err)
+{
+	struct ledger *l = load->ledger;
+
+	if (load->line == 1)
+		return load_first(l, r, err);
+	if (load->line == 2 && l->version > 1)
+		return load_second(l, r, err);
+	if (!ledger_apply(l, r))
+		return newer(l, load->line, err);
+	if (r->type == RECORD_MARK) {
+		l->durable_id = l->next_id - 1;
+		l->durable_lines = l->lines;
+	}
+	return true;
+}
+
+/* Lost in a power cut, unless something says that it was durable. */
+static bool is_torn(struct loader *load, const char *line, size_t len,
+	struct err *err)
+{
+	if (load->bad == 0)
+		load->bad = load->line;
+	return (load->bad > load->ledger->begun_with
+			&& !record_is_mark(line, len, load->texts))
+		|| damaged(load->ledger, load->bad, err);
+}
+
 static bool load_line(struct loader *load, const char *line, size_t len,
 	struct err *err)
 {
 	struct ledger *l = load->ledger;
+	uint32_t before = load->crc;
 	struct record r;
-	bool good;
 
 	load->line++;
 	arena_clear(load->texts);
 	if (load->bad != 0)
-		/* Lost in a power cut, unless something behind it says that
-		 * it was durable. */
-		return !record_is_mark(line, len, load->texts)
-			|| damaged(l, load->bad, err);
-	good = record_decode(&r, &load->crc, line, len, load->texts);
-	if (good && load->line == 1) {
-		if (!load_header(l, &r, err))
-			return false;
-	} else if (!good || !ledger_apply(l, &r)) {
-		load->bad = load->line;
-		return !record_is_mark(line, len, load->texts)
-			|| damaged(l, load->bad, err);
-	}
-	if (r.type == RECORD_MARK)
-		l->durable_id = l->next_id - 1;
+		return is_torn(load, line, len, err);
+	if (!record_decode(&r, &load->crc, line, len, load->texts))
+		return record_fits(before, line, len)
+			? newer(l, load->line, err)
+			: is_torn(load, line, len, err);
+	if (!load_record(load, &r, err))
+		return false;
 	l->crc = load->crc;
 	l->lines++;
 	return true;
+}
+
+/* A file of version 1 that was written anew was durable as far as that went,
+ * and has a mark before the first record that was added to it. */
+static bool is_old_beginning(const struct ledger *l)
+{
+	return l->version == 1 && l->least_id > 1 && l->durable_lines == 0;
 }
 
 static bool load_file(struct ledger *l, FILE *file, struct err *err)
@@ -98,21 +156,12 @@ static bool load_file(struct ledger *l, FILE *file, struct err *err)
 	arena_free(load.texts);
 	if (!ok)
 		return false;
-	if (load.bad != 0) {
-		log_info(
-			"%s: the last write was cut off at line %zu; continuing from there",
-			l->path, load.bad);
-		l->torn = true;
-	}
+	if (l->lines < l->begun_with)
+		return cut_short(l, l->lines, err);
+	if (load.bad != 0 && is_old_beginning(l))
+		return damaged(l, load.bad, err);
+	l->torn = load.bad != 0;
 	return true;
-}
-
-static bool start_new(struct ledger *l, struct err *err)
-{
-	ledger_table_link(l);
-	l->created = clock_wall();
-	snprintf(l->epoch, sizeof(l->epoch), "%016" PRIx64, digest_random());
-	return ledger_compact(l, err);
 }
 
 /* RECORD_LEDGER is written whole before the file gets its name, so an empty
@@ -120,11 +169,10 @@ static bool start_new(struct ledger *l, struct err *err)
 static bool check_empty(struct ledger *l, struct err *err)
 {
 	return l->epoch[0] != '\0' || err_set(err, ERR_CONFIG,
-		"%s has no beginning. Put back a copy of the file, or move it away and choose between fetch --baseline (nothing on the server is fetched) and --accept-new-state (all of it is)",
-		l->path);
+		"%s has no beginning. " WAYS_ON, l->path);
 }
 
-bool ledger_load_file(struct ledger *l, bool *there_r, struct err *err)
+bool ledger_load(struct ledger *l, bool *there_r, struct err *err)
 {
 	FILE *file;
 	bool ok;
@@ -132,9 +180,11 @@ bool ledger_load_file(struct ledger *l, bool *there_r, struct err *err)
 
 	fd = openat(l->dir, LEDGER_FILE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	*there_r = fd >= 0;
-	if (fd < 0)
+	if (fd < 0) {
+		ledger_table_link(l);
 		return errno == ENOENT
 			|| err_sys(err, errno, "cannot open %s", l->path);
+	}
 	file = fdopen(fd, "r");
 	if (file == NULL) {
 		err_sys(err, errno, "cannot open %s", l->path);
@@ -149,20 +199,7 @@ bool ledger_load_file(struct ledger *l, bool *there_r, struct err *err)
 		l->next_id = l->least_id;
 	if (l->durable_id + 1 < l->least_id)
 		l->durable_id = l->least_id - 1;
+	if (l->durable_lines < l->begun_with)
+		l->durable_lines = l->begun_with;
 	return ok;
-}
-
-bool ledger_load(struct ledger *l, struct err *err)
-{
-	bool there;
-
-	if (!ledger_load_file(l, &there, err))
-		return false;
-	if (!there)
-		return start_new(l, err);
-	if (l->torn || l->rename)
-		return ledger_compact(l, err);
-	l->fd = openat(l->dir, LEDGER_FILE, O_WRONLY | O_APPEND | O_NOFOLLOW
-		| O_CLOEXEC);
-	return l->fd >= 0 || err_sys(err, errno, "cannot open %s", l->path);
 }

@@ -39,6 +39,8 @@ static const struct field {
 	{ 'S', FIELD_NUMBER, offsetof(struct record, state) },
 	{ 'v', FIELD_NUMBER, offsetof(struct record, version) },
 	{ 'b', FIELD_NUMBER, offsetof(struct record, before) },
+	{ 'w', FIELD_NUMBER, offsetof(struct record, serial) },
+	{ 'm', FIELD_NUMBER, offsetof(struct record, lines) },
 };
 
 /* Stands last where it stands, and only if it is not 0: most files hold one
@@ -50,6 +52,7 @@ static const struct {
 	const char *name, *letters;
 } types[] = {
 	[RECORD_LEDGER] = { "ledger", "vtnxi" },
+	[RECORD_FILE] = { "file", "wm" },
 	[RECORD_INTENT] = { "intent", "itulzspchndo" },
 	[RECORD_HINT] = { "hint", "ix" },
 	[RECORD_DELIVERED] = { "delivered", "it" },
@@ -61,6 +64,8 @@ static const struct {
 	[RECORD_FAILED] = { "failed", "itulkax" },
 	[RECORD_MOVED] = { "moved", "itul" },
 	[RECORD_INEXACT] = { "inexact", "t" },
+	[RECORD_MARKED] = { "marked", "tnd" },
+	[RECORD_UNMARKED] = { "unmarked", "td" },
 	[RECORD_MARK] = { "mark", "tb" },
 };
 
@@ -307,6 +312,11 @@ bool record_decode(struct record *record_r, uint32_t *crc, const char *line,
 			return false;
 	}
 	return p == end;
+}
+
+bool record_fits(uint32_t crc, const char *line, size_t len)
+{
+	return check_crc(&crc, line, len);
 }
 
 bool record_is_mark(const char *line, size_t len, struct arena *arena)

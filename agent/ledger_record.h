@@ -13,10 +13,14 @@
  * CRC is eight hexadecimal digits over the CRC of the line before and
  * everything behind the first blank, so a line that is missing, doubled or
  * out of place does not fit. Text is percent-escaped; an empty text is "-".
+ *
+ * The first line has the same fields in every version of the file, so that
+ * any version can tell a file of another one from a damaged one.
  */
 
 enum record_type {
 	RECORD_LEDGER,		/* the first line */
+	RECORD_FILE,		/* the second, since version 2 */
 	RECORD_INTENT,
 	RECORD_HINT,
 	RECORD_DELIVERED,
@@ -28,6 +32,8 @@ enum record_type {
 	RECORD_FAILED,		/* the server did not hand it over */
 	RECORD_MOVED,		/* another UID */
 	RECORD_INEXACT,		/* the server's sizes are not exact */
+	RECORD_MARKED,		/* a destination's folder has our marker */
+	RECORD_UNMARKED,	/* and it need not have it any more */
 	RECORD_MARK,		/* everything before it is durable */
 	RECORD_TYPES
 };
@@ -46,6 +52,8 @@ struct record {
 	uint64_t state;		/* RECORD_SEEN: enum ledger_state */
 	uint64_t version;	/* RECORD_LEDGER */
 	uint64_t before;	/* RECORD_MARK: the CRC of the line before */
+	uint64_t serial;	/* RECORD_FILE: records written before it */
+	uint64_t lines;		/* RECORD_FILE: lines it was begun with */
 };
 
 /* Puts the line into out (cap bytes) and returns its length; *crc is the CRC
@@ -58,6 +66,10 @@ size_t record_encode(const struct record *record, uint32_t *crc, char *out,
  * what the line says its CRC is, if it says anything, in either case. */
 bool record_decode(struct record *record_r, uint32_t *crc, const char *line,
 	size_t len, struct arena *arena);
+
+/* Does the line's CRC fit behind `crc`? A line that does and yet is no record
+ * was written on purpose, by a version that knows more. */
+bool record_fits(uint32_t crc, const char *line, size_t len);
 
 /* Is this line a mark, or does it end in one, whatever has become of the lines
  * before it? */

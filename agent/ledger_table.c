@@ -133,7 +133,7 @@ static struct ledger_entry *new_entry(struct ledger *l)
 	return ledger_at(l, l->count++);
 }
 
-static struct ledger_entry *by_id(const struct ledger *l, uint64_t id)
+struct ledger_entry *ledger_by_id(const struct ledger *l, uint64_t id)
 {
 	size_t low = 0, high = l->count, mid;
 	uint64_t first = l->count == 0 ? 0 : ledger_at(l, 0)->id;
@@ -224,12 +224,16 @@ bool ledger_apply(struct ledger *l, const struct record *r)
 		return true;
 	if (r->type == RECORD_INEXACT)
 		return l->inexact = true;
-	e = by_id(l, r->id);
+	if (r->type == RECORD_MARKED || r->type == RECORD_UNMARKED) {
+		ledger_apply_place(l, r);
+		return true;
+	}
+	e = ledger_by_id(l, r->id);
 	if (r->type == RECORD_SEEN || (r->type == RECORD_INTENT && e == NULL))
 		return apply_new(l, r);
 	if (e == NULL && r->type == RECORD_FAILED)
 		return apply_new(l, r);
-	if (r->type == RECORD_LEDGER || e == NULL)
+	if (r->type == RECORD_LEDGER || r->type == RECORD_FILE || e == NULL)
 		return false;
 	switch (r->type) {
 	case RECORD_INTENT:
@@ -262,7 +266,10 @@ bool ledger_apply(struct ledger *l, const struct record *r)
 		entry_time(e, r->time);
 		break;
 	case RECORD_LEDGER:
+	case RECORD_FILE:
 	case RECORD_INEXACT:
+	case RECORD_MARKED:
+	case RECORD_UNMARKED:
 	case RECORD_SEEN:
 	case RECORD_MARK:
 	case RECORD_TYPES:

@@ -47,6 +47,8 @@ struct field {
 	{ "found_" #name, FIELD_TEXT, AT(found.name), ROOM(found.name) }
 #define GLANCE(name, type, max) \
 	{ "glance_" #name, type, AT(glance.name), max }
+#define LEDGER(name) \
+	{ "ledger_" #name, FIELD_COUNT, AT(ledger.name), UINT64_MAX }
 
 /* A row for each member that lasts. */
 static const struct field fields[] = {
@@ -79,6 +81,9 @@ static const struct field fields[] = {
 	GLANCE(skipped, FIELD_COUNT, UINT64_MAX),
 	GLANCE(uid, FIELD_TEXT, ROOM(glance.uid)),
 	GLANCE(policy, FIELD_TEXT, ROOM(glance.policy)),
+	{ "ledger_epoch", FIELD_TEXT, AT(ledger.epoch), ROOM(ledger.epoch) },
+	LEDGER(last), LEDGER(serial), LEDGER(first),
+	{ "marked", FIELD_TEXT, AT(marked), ROOM(marked) },
 };
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
 

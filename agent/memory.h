@@ -4,14 +4,15 @@
 
 #include "agent/base/digest.h"
 #include "agent/chan.h"
+#include "agent/ledger_seal.h"
 #include "agent/pop3/net.h"
 #include "agent/pop3/recall.h"
 
 /*
  * What the passes of an account left behind for the next one and for whoever
- * asks how it is: the file `memory` in its state directory. Nothing depends on
- * it but comfort: a file that is missing, damaged or of another version is as
- * good as an empty one, and it is written whole but never flushed.
+ * asks how it is: the file `memory` in its state directory. It is of use where
+ * it is there: a file that is missing, damaged or of another version is as good
+ * as an empty one, and it is written whole but never flushed.
  *
  * The file is text: "postrider memory 1", then a line "KEY VALUE" for each
  * member that is not zero, then "check" and a digest of all before it. A key
@@ -52,6 +53,12 @@ struct memory {
 	struct recall recall;
 	struct found found;
 	struct glance glance;
+	/* How far the ledger was after the last delivery: where there is no
+	 * marker, this tells a ledger whose end is missing. */
+	struct ledger_seal ledger;
+	/* A ledger of an older version cannot note that the destination's
+	 * folder has our marker: digest of both. */
+	char marked[DIGEST_LEN + 1];
 	/* When a person was last warned that the server keeps messages for
 	 * too short a time, says that it is broken for good, or has a
 	 * certificate that ends soon. */

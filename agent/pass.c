@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "agent/base/arena.h"
-#include "agent/base/fsx.h"
 #include "agent/base/log.h"
 #include "agent/pass_priv.h"
 #include "agent/recover.h"
@@ -114,33 +113,6 @@ static void message_done(void *arg, struct batch_slot *slot)
 		? PLAN_DELETE : PLAN_KEEP;
 }
 
-/* Lost state must not look like a new account: see marker.h. */
-static bool open_ledger(struct pass *pass, struct err *err)
-{
-	bool exists = faccessat(pass->dir.dir, "ledger", F_OK, 0) == 0;
-	bool accept = pass->env->options.accept_new_state
-		|| pass->env->options.baseline;
-
-	marker_read(&pass->marker, pass->account);
-	if (!accept && !marker_check_missing(&pass->marker, pass->dir.path,
-		exists, err))
-		return false;
-	pass->ledger = ledger_open(pass->dir.dir, pass->dir.path,
-		pass->account->name, pass->env->options.accept_new_state, err);
-	if (pass->ledger == NULL)
-		return false;
-	if (!exists && fsx_is_volatile(pass->dir.dir))
-		log_warn(
-			"%s is kept in memory: after a restart everything on the server would be fetched again",
-			pass->dir.path);
-	if (!accept)
-		return marker_check_age(&pass->marker, pass->dir.path,
-			pass->ledger, err);
-	/* At once: it must hold even if this pass gets no further. */
-	marker_write(&pass->marker, pass->account, pass->ledger);
-	return true;
-}
-
 static bool open_local(struct pass *pass, struct err *err)
 {
 	const struct config *config = pass->env->session.config;
@@ -150,20 +122,19 @@ static bool open_local(struct pass *pass, struct err *err)
 		err))
 		return false;
 	pass_recall(pass);
-	if (!open_ledger(pass, err))
-		return false;
-	pass->dest_env = (struct dest_env){ pass, env_hint, env_hint_flush,
-		env_hint_sync, env_may_go_on, env_spawn,
-		pass->dir.stage, pass->dir.stage_path, ledger_epoch(pass->ledger) };
 	pass_dest_name(pass->account, name, sizeof(name));
 	pass->batch.dest_name = arena_strdup(pass->arena, name);
+	if (!pass_open_ledger(pass, err))
+		return false;
+	pass->dest_env = (struct dest_env){ pass, env_hint, env_hint_flush,
+		env_hint_sync, env_may_go_on, env_spawn, pass->dir.stage,
+		pass->dir.stage_path, ledger_epoch(pass->ledger) };
 	pass->batch.ledger = pass->ledger;
 	pass->batch.counts = pass->counts;
+	pass->batch.may_commit = pass_may_commit;
 	pass->batch.done = message_done;
 	pass->batch.arg = pass;
-	pass->batch.dest = dest_open(pass->batch.dest_name, &pass->dest_env,
-		true, err);
-	return pass->batch.dest != NULL;
+	return pass_open_dest(pass, err);
 }
 
 /* Servers without UIDL: LAST tells what was read before, and without LAST

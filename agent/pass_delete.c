@@ -9,6 +9,9 @@ static bool send_dele(void *arg, size_t i, struct err *err)
 	struct pass *pass = arg;
 	struct ledger_entry *e = pass->work[i]->entry;
 
+	/* A directory that is locked stays so. */
+	if (pass->dir.by_file && !pass_has_lock(pass, err))
+		return false;
 	return (e->state == LEDGER_DELETING
 			|| ledger_deleting(pass->ledger, e, err))
 		&& client_put(pass->client, "DELE", pass_number(pass, i), err);
@@ -36,6 +39,8 @@ bool pass_delete(struct pass *pass, struct err *err)
 	if (window.count == 0)
 		return true;
 	pass_tell(pass, PHASE_DELETE);
+	if (!pass_has_lock(pass, err))
+		return false;
 	/* From here on the server may lose them: what says that they are
 	 * here must outlast a power cut. */
 	if (!ledger_sync(pass->ledger, err))

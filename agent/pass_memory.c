@@ -101,5 +101,8 @@ void pass_remember(struct pass *pass)
 		pass_notice(pass, (enum chan_turn)report->turn,
 			report->turn == TURN_FAILING ? outcome->failing_since
 			: since);
+	if (pass->batch.dest != NULL
+	    && ledger_outgrew(pass->ledger, &pass->memory.ledger))
+		ledger_seal(pass->ledger, &pass->memory.ledger);
 	memory_write(pass->dir.dir, &pass->memory);
 }

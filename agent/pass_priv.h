@@ -13,10 +13,10 @@
 #include "agent/pop3/window.h"
 
 /*
- * What the files of a pass share: pass.c (its course), pass_known.c (TOP),
- * pass_fetch.c (RETR), pass_step.c (sessions gone wrong), pass_delete.c (DELE
- * and QUIT), pass_memory.c (what outlasts it), pass_glance.c (a look instead of
- * a listing), pass_notice.c (mail of ours).
+ * What the files of a pass share: pass.c (its course), pass_open.c (what is
+ * here, judged), pass_known.c (TOP), pass_fetch.c (RETR), pass_step.c (sessions
+ * gone wrong), pass_delete.c (DELE and QUIT), pass_memory.c (what outlasts it),
+ * pass_glance.c (a look instead of a listing), pass_notice.c (mail of ours).
  */
 
 struct pass {
@@ -28,6 +28,7 @@ struct pass {
 	struct arena *arena;
 	struct account_dir dir;
 	struct marker marker;
+	bool placed;			/* the marker is there, if it can be */
 	struct memory memory;
 	bool recalled;			/* `memory` was read, under the lock */
 	/* Recovery is done and no commit has failed since: the destination
@@ -50,11 +51,11 @@ struct pass {
 	/* Messages that found no room on the disk, and what they need. */
 	uint64_t no_room, no_room_bytes;
 	const char *no_room_path;
-	/* A message was retrieved that is not durable here: no QUIT, since
-	 * some servers take a message for read then. */
+	/* A message was retrieved that is not durable here: no QUIT, by which
+	 * some servers take it for read. */
 	bool no_quit;
 	/* The destination failed, or the server's answers may be out of step:
-	 * what is staged and not yet committed stays so. */
+	 * what is staged and not committed stays so. */
 	bool spoiled;
 	/* pass_step.c */
 	bool lockstep;			/* one command at a time */
@@ -96,9 +97,18 @@ void pass_forgive(struct pass *pass, struct plan_message *m);
 void pass_blame(struct pass *pass, const struct window *window,
 	const struct err *broke);
 
+/* dest_name is set. ERR_CONFIG, and nothing is touched, if the ledger or the
+ * destination's folder is not the one that it should be. */
+bool pass_open_ledger(struct pass *pass, struct err *err) MUST_USE;
+bool pass_open_dest(struct pass *pass, struct err *err) MUST_USE;
+/* For struct batch: the account is still ours, and the destination's folder has
+ * our marker if it can have one. */
+bool pass_may_commit(void *arg, struct err *err) MUST_USE;
+/* Is it still ours? If not, nothing more is written to the ledger. */
+bool pass_has_lock(struct pass *pass, struct err *err) MUST_USE;
+
 /* Settles every PLAN_CHECK that has made no trouble before, or the others. */
-bool pass_check_known(struct pass *pass, bool trouble, struct err *err)
-	MUST_USE;
+bool pass_check_known(struct pass *pass, bool trouble, struct err *err) MUST_USE;
 /* Notes what is new about a message that was recognised. */
 bool pass_note_known(struct pass *pass, struct plan_message *m,
 	struct err *err) MUST_USE;

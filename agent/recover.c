@@ -9,6 +9,7 @@
 
 #include "agent/base/fsx.h"
 #include "agent/base/log.h"
+#include "agent/base/nofile.h"
 
 static bool open_intent(const struct ledger_entry *e)
 {
@@ -40,10 +41,12 @@ static void load_slot(struct batch_slot *slot, struct ledger_entry *e)
 size_t recover_load(struct batch *batch, const char *name,
 	bool (*same)(const char *dest, const char *name), size_t *next)
 {
+	/* Each has its file open until it is settled. */
+	size_t most = nofile_room(LIMIT_BATCH_MESSAGES, LIMIT_FILES_RESERVE);
 	struct ledger_entry *e;
 	size_t n = 0;
 
-	while (n < LIMIT_BATCH_MESSAGES && *next < ledger_count(batch->ledger)) {
+	while (n < most && *next < ledger_count(batch->ledger)) {
 		e = ledger_at(batch->ledger, (*next)++);
 		if (due(e) && same(ledger_pending(e)->dest, name))
 			load_slot(&batch->slots[n++], e);

@@ -215,8 +215,8 @@ static int create_new(int dir, const char *name, mode_t mode)
 	return openat(dir, name, flags, mode);
 }
 
-bool fsx_replace(int dir, const char *name, const void *data, size_t len,
-	mode_t mode, struct err *err)
+static bool replace(int dir, const char *name, const void *data, size_t len,
+	mode_t mode, bool durably, struct err *err)
 {
 	char fresh[PATH_MAX];
 	bool ok;
@@ -229,14 +229,27 @@ bool fsx_replace(int dir, const char *name, const void *data, size_t len,
 	/* Others are to read it, whatever the umask says. */
 	ok = (mode & 077) == 0 || fchmod(fd, mode) == 0
 		|| err_sys(err, errno, "cannot set the mode of %s", fresh);
-	ok = ok && fsx_write(fd, data, len, fresh, err);
+	ok = ok && fsx_write(fd, data, len, fresh, err)
+		&& (!durably || fsx_sync(fd, fresh, err));
 	if (close(fd) < 0 && ok)
 		ok = err_sys(err, errno, "cannot write %s", fresh);
 	if (ok && renameat(dir, fresh, dir, name) < 0)
 		ok = err_sys(err, errno, "cannot rename %s", fresh);
 	if (!ok)
 		unlinkat(dir, fresh, 0);
-	return ok;
+	return ok && (!durably || fsx_sync_dir(dir, name, err));
+}
+
+bool fsx_replace(int dir, const char *name, const void *data, size_t len,
+	mode_t mode, struct err *err)
+{
+	return replace(dir, name, data, len, mode, false, err);
+}
+
+bool fsx_replace_durably(int dir, const char *name, const void *data,
+	size_t len, mode_t mode, struct err *err)
+{
+	return replace(dir, name, data, len, mode, true, err);
 }
 
 static bool flush_failed;

@@ -44,6 +44,9 @@ bool fsx_read_file(const char *path, size_t max, char **data_r, size_t *len_r,
  * the old one, the new one or empty. */
 bool fsx_replace(int dir, const char *name, const void *data, size_t len,
 	mode_t mode, struct err *err) MUST_USE;
+/* The same, durably: with two flushes more. */
+bool fsx_replace_durably(int dir, const char *name, const void *data,
+	size_t len, mode_t mode, struct err *err) MUST_USE;
 
 /* Data and size durable (fdatasync where that is enough). */
 bool fsx_sync(int fd, const char *what, struct err *err) MUST_USE;

@@ -260,9 +260,9 @@ def no_destination(_env):
         os.rename(folder, folder + ".away")
         with open(folder, "w", encoding="utf-8"):
             pass
-        s.one.expect(75, "fetch")
+        s.one.expect(78, "fetch")
         memoryfile.earlier(s.one, "box", DAY)
-        told(s.one.fetch(), 75,
+        told(s.one.fetch(), 78,
              "box: .*no mail could be fetched since .* could not be delivered")
         result = s.one.fetch()
         tap.check("could not be delivered" not in result.err, "told twice", result)

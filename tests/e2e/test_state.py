@@ -643,7 +643,7 @@ def strange_markers(_env):
 
     def link_new(path, victim):
         os.symlink(victim, path + ".new")
-    tap.each((lambda path, _: os.unlink(path), cut, fill, link, link_new), play)
+    tap.each((cut, fill, link, link_new), play)
 
 
 # History.

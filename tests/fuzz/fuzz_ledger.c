@@ -134,16 +134,20 @@ static void write_record(const uint8_t *p, size_t len, struct arena *arena)
 		r.uid_len = len;
 	}
 	/* What a type does not hold is not read back. */
-	if (r.type != RECORD_INTENT && r.type != RECORD_LEDGER)
+	if (r.type != RECORD_INTENT && r.type != RECORD_LEDGER
+	    && r.type != RECORD_MARKED)
 		r.name = NULL;
-	if (r.type != RECORD_INTENT)
+	if (r.type != RECORD_INTENT && r.type != RECORD_MARKED
+	    && r.type != RECORD_UNMARKED)
 		r.dest = NULL;
 	if (r.type != RECORD_LEDGER && r.type != RECORD_HINT
 	    && r.type != RECORD_DEFERRED && r.type != RECORD_FAILED)
 		r.text = NULL;
-	if (r.type == RECORD_MARK || r.type == RECORD_INEXACT)
+	if (r.type == RECORD_MARK || r.type == RECORD_INEXACT
+	    || r.type == RECORD_MARKED || r.type == RECORD_UNMARKED
+	    || r.type == RECORD_FILE)
 		r.id = 0;
-	if (r.type == RECORD_HINT)
+	if (r.type == RECORD_HINT || r.type == RECORD_FILE)
 		r.time = 0;
 	if (r.type != RECORD_INTENT && r.type != RECORD_SEEN)
 		memset(&r.identity, 0, sizeof(r.identity));

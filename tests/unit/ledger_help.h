@@ -35,6 +35,10 @@ HELP struct ledger *try_ledger(const char *dir, struct err *err)
 	struct ledger *l = ledger_open(fd, scratch_path(dir), ACCOUNT, false,
 		err);
 
+	if (l != NULL && !ledger_begin(l, err)) {
+		ledger_close(l);
+		l = NULL;
+	}
 	/* It is only a descriptor of a directory: leaking it would cost more
 	 * than the bookkeeping of who closes it. */
 	if (l == NULL)

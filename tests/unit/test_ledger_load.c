@@ -269,7 +269,8 @@ static void test_adopt(void)
 	scratch_write(FILE_NAME, whole, whole_len);
 	dir = scratch_subdir("l");
 	l = ledger_open(dir, scratch_path("l"), "other", true, &err);
-	tap_ok(l != NULL && ledger_count(l) == 6, "a ledger is taken over");
+	tap_ok(l != NULL && ledger_begin(l, &err) && ledger_count(l) == 6,
+		"a ledger is taken over");
 	ledger_close(l);
 	tap_ok(!load(&s, &err) && err.class == ERR_CONFIG,
 		"and is the first account's no more");
@@ -293,8 +294,10 @@ static void test_beginning(void)
 	for (cut = 0; cut < n; cut++)
 		ok = ok && refused(line, cut);
 	tap_ok(ok, "no beginning, or a part of it: refused");
+	tap_ok(refused(line, first_line(line, sizeof(line), 3, ACCOUNT)),
+		"a newer version is refused");
 	tap_ok(refused(line, first_line(line, sizeof(line), 2, ACCOUNT)),
-		"another version is refused");
+		"so is this version's first line alone");
 	tap_ok(refused(line, first_line(line, sizeof(line), 1, "other")),
 		"the ledger of another account is refused");
 	tap_ok(refused(line, first_line(line, sizeof(line), 1, ACCOUNT "2")),
@@ -303,30 +306,84 @@ static void test_beginning(void)
 	tap_ok(refused("\0\0\0\0\n\0\0\0\n", 9), "so are zeros");
 }
 
-/* Right in its CRC, but no state that there is. */
-static void test_state(void)
+static uint32_t crc_of(const char *line)
 {
-	char line[512];
-	struct record r = { .type = RECORD_SEEN, .id = 1, .time = 1,
-		.uid = "u", .uid_len = 1, .state = 9 };
 	uint32_t crc = 0;
-	struct ledger *l;
-	struct identity id = identity_of("c", NULL);
-	struct err err = ERR_INIT;
-	struct state s;
-	size_t n = first_line(line, sizeof(line), 1, ACCOUNT), i;
+	size_t i;
 
 	for (i = 0; i < 8; i++)
 		crc = crc << 4 | (uint32_t)(line[i] <= '9' ? line[i] - '0'
 			: line[i] - 'a' + 10);
-	r.identity = id;
-	n += record_encode(&r, &crc, line + n, sizeof(line) - n);
-	scratch_write(FILE_NAME, line, n);
+	return crc;
+}
+
+/* A file of version 1 with one message; its state may be one there is not. */
+static size_t old_file(char *out, size_t cap, uint64_t state)
+{
+	const struct record r = { .type = RECORD_SEEN, .id = 1, .time = 1,
+		.uid = "u", .uid_len = 1, .state = state,
+		.identity = identity_of("c", NULL) };
+	size_t n = first_line(out, cap, 1, ACCOUNT);
+	uint32_t crc = crc_of(out);
+
+	return n + record_encode(&r, &crc, out + n, cap - n);
+}
+
+/* Right in its CRC, but no state that there is: no torn write makes this. */
+static void test_state(void)
+{
+	char file[512];
+
+	tap_ok(refused(file, old_file(file, sizeof(file), 9)),
+		"a record of an unknown state is a newer version's: refused");
+}
+
+static void test_old_version(void)
+{
+	struct identity id = identity_of("c", NULL);
+	struct err err = ERR_INIT;
+	char file[512], *now;
+	size_t n = old_file(file, sizeof(file), LEDGER_DELIVERED), len;
+	struct ledger *l;
+	struct state s;
+
+	scratch_write(FILE_NAME, file, n);
+	tap_ok(load(&s, &err) && s.count == 1
+		&& scratch_holds(FILE_NAME, file, n),
+		"an old file is read, and stays as it is");
 	l = need_ledger("l");
-	put_delivered(l, "kept", 4, 9, &id);
+	put_delivered(l, "v", 1, 9, &id);
 	ledger_close(l);
-	tap_ok(load(&s, &err) && s.count == 1, "a record of an unknown state "
-		"is cut off once, and not what comes after it");
+	now = scratch_read(FILE_NAME, &len);
+	tap_ok(load(&s, &err) && s.count == 2 && s.ids[0] == 1
+		&& memcmp(now + 8, " ledger 2 ", 10) == 0,
+		"with the first record it becomes a new one");
+	free(now);
+}
+
+/* Written anew, all of it was durable before it got its name. */
+static void test_compacted(void)
+{
+	struct err err = ERR_INIT;
+	struct ledger *l;
+	size_t len, at, bad = 0;
+	char *file;
+
+	scratch_write(FILE_NAME, whole, whole_len);
+	l = need_ledger("l");
+	scratch_need(ledger_compact(l, &err), "cannot write it anew");
+	ledger_close(l);
+	file = scratch_read(FILE_NAME, &len);
+	for (at = 0; at < len; at++)
+		bad += !refused(file, at);
+	tap_ok(bad == 0, "written anew and cut anywhere: refused");
+	for (at = 0, bad = 0; at < 8 * len; at++) {
+		file[at / 8] ^= (char)(1 << at % 8);
+		bad += !refused(file, len);
+		file[at / 8] ^= (char)(1 << at % 8);
+	}
+	tap_ok(bad == 0, "or with any bit changed: refused");
+	free(file);
 }
 
 int main(void)
@@ -343,6 +400,8 @@ int main(void)
 	test_beginning();
 	test_adopt();
 	test_state();
+	test_old_version();
+	test_compacted();
 	free(whole);
 	scratch_end();
 	return tap_done();
