@@ -8,6 +8,7 @@
     mbox-delete-1/fail:EIO:fdatasync@2+
     mbox-delete-8/posix@70:some:some#1513515869     powercut.py
     mbox-delete-8/kill-after@48!all/posix@50:all:all#501085429
+    alike-mbox-delete/kill-half@49/near=mutt+procmail       alike.py
     maildir-net/cut-after@1000                      netfault.py
     maildir-net/on RETR 1 stall-at 3
 """

@@ -3,14 +3,15 @@
 """The tests of the tests: faults that are planted are found.
 
 The shim makes a program out of ours that forgets its flushes, deletes too
-early, or links and unlinks where it should rename; and files are spoilt by
-hand. Each check below must complain.
+early, or links and unlinks where it should rename; planted.c makes one that
+recovers by rules of old; and files are spoilt by hand. Each check below must
+complain.
 """
 
 import os
 from dataclasses import replace
 
-from rig import cli, crew, oracle, outage, places, play, scenario, shimctl
+from rig import cli, crew, oracle, outage, places, play, scenario, shimctl, tools
 
 import order
 
@@ -64,6 +65,18 @@ def killed(task):
     return [play.play(replace(place, plant=plant)) for place in listed]
 
 
+def remembered(name):
+    """For a crew: verdicts on a program that goes by old rules, with mail that
+    resembles mail and with neighbours, until one has lost some."""
+    _verdict, events, _count = play.baseline(name, shimctl.LASTING)
+    verdicts = []
+    for place in places.sample(places.alike(name, events, cli.SEED), 150, cli.SEED):
+        verdicts.append(play.play(replace(place, program="planted")))
+        if "lost" in verdicts[-1].wrong:
+            break
+    return verdicts
+
+
 def ordered(task):
     """For a crew: the order check of a program with a planted fault."""
     name, orders = task
@@ -112,6 +125,10 @@ PLANTED = [
      ("maildir-keep-8", ("link",), True), "doubled"),
     ("link and unlink for rename", "the order", ordered,
      ("maildir-delete-8", {"flags": ("link",)}), "order"),
+    ("a rule by which what is no longer in tmp/ was delivered", "kills, with neighbours",
+     remembered, "alike-maildir-delete", "lost"),
+    ("a rule by which the beginning and the end decide", "kills, with neighbours",
+     remembered, "alike-mbox-delete", "lost"),
 ]
 
 
@@ -136,6 +153,7 @@ def sweep(gang, options, out):
     for how, verdict in zip(ways, gang.map(spoilt, ways)):
         out.test(how in verdict.wrong, "a spoilt Maildir is %s: %s" % (
             how, ", ".join(verdict.wrong)))
+    tools.need("CRASH_PLANTED", "tests/crash/planted")
     for what, check, function, task, word in PLANTED:
         words = _words(next(gang.map(function, [task])))
         out.test(word in words, "%s is found by %s: %s" % (

@@ -96,6 +96,29 @@ EXPORT int pipe2(int fds[2], int flags)
 
 /* ---- looking: only to make it fail ---- */
 
+/* $CRASH_INODE is A:B: the file with the number A is one that had B before it
+ * was put back as a power cut left it, and a disk would not have changed that. */
+static void set_inode(struct stat *st)
+{
+	const char *text = getenv("CRASH_INODE");
+	unsigned long long is, was;
+
+	if (text != NULL && sscanf(text, "%llu:%llu", &is, &was) == 2
+	    && st->st_ino == is)
+		st->st_ino = was;
+}
+
+static int look(int dir, const char *path, struct stat *st, int flags)
+{
+	struct call call = shim_begin(KIND_STAT);
+
+	if (shim_fails(&call) || syscall(SYS_newfstatat, dir, path, st, flags)
+	    < 0)
+		return -1;
+	set_inode(st);
+	return 0;
+}
+
 EXPORT ssize_t read(int fd, void *data, size_t len)
 {
 	struct call call = shim_begin(KIND_READ);
@@ -118,18 +141,12 @@ EXPORT ssize_t pread64(int fd, void *data, size_t len, off64_t at)
 
 EXPORT int fstat(int fd, struct stat *st)
 {
-	struct call call = shim_begin(KIND_STAT);
-
-	return shim_fails(&call) ? -1 : (int)syscall(SYS_newfstatat, fd, "",
-		st, AT_EMPTY_PATH);
+	return look(fd, "", st, AT_EMPTY_PATH);
 }
 
 EXPORT int fstatat(int dir, const char *path, struct stat *st, int flags)
 {
-	struct call call = shim_begin(KIND_STAT);
-
-	return shim_fails(&call) ? -1 : (int)syscall(SYS_newfstatat, dir, path,
-		st, flags);
+	return look(dir, path, st, flags);
 }
 
 EXPORT int stat(const char *path, struct stat *st)
@@ -231,11 +248,15 @@ EXPORT int clock_gettime(clockid_t clock, struct timespec *ts)
 	return 0;
 }
 
+/* With $CRASH_SECOND it is always the same second. */
 EXPORT time_t time(time_t *out)
 {
+	const char *second = getenv("CRASH_SECOND");
 	struct timespec ts;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
+	if (second != NULL && shim_control != NULL)
+		ts.tv_sec = atoll(second) + (time_t)shim_control->later;
 	if (out != NULL)
 		*out = ts.tv_sec;
 	return ts.tv_sec;

@@ -9,5 +9,6 @@ here imports or links any part of the program.
     shimctl   orders to the shim, and its log     world     one maildrop, one
     oracle    what may be found at the end                  user, one run
     scenario  what is fetched into what           places    what goes wrong
+    alike     mail that resembles mail           neighbours  who else is about
     crew      two processes that share the work   report    TAP and the summary
 """

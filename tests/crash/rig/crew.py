@@ -41,6 +41,7 @@ class Crew:
         self.folder, self.network = tools.scratch(), network
         self.programs = {
             "postrider": tools.postrider(self.folder), "shim": tools.shim(self.folder),
+            "planted": tools.planted(self.folder),
             "mda": tools.mda(self.folder), "procmail": tools.procmail(self.folder)}
         self.servers = []
         context = multiprocessing.get_context("fork")

@@ -3,9 +3,10 @@
 
 import gzip
 import os
+import random
 import re
 
-from . import corpus, oracle
+from . import corpus, crew, neighbours, noted, oracle, places
 
 FOREIGN = 9001          # serial number of a message that we did not deliver
 TWO_DAYS = 48 * 3600
@@ -20,20 +21,37 @@ def quoted(text):
 class Others:
     """What the others have done to a world."""
 
-    def __init__(self, w, scene):
-        self.w, self.scene = w, scene
-        self.taken = []         # serial numbers that a reader has deleted
-        self.foreign = {}       # messages that another program has delivered
+    def __init__(self, w, scene, after_cut=False):
+        self.w, self.scene, self.after_cut = w, scene, after_cut
+        self.excuse = oracle.Excuse()
         self.later = 0          # seconds that have passed
         self.mail = w.path("mail")
+        self.all = None
 
     def come(self, word, number):
         """Do what WORD of places.MEANWHILE says; NUMBER varies it."""
-        if word != "hasty":
+        if word.startswith(places.NEAR):
+            what = word[len(places.NEAR):]
+            self.near(random.Random("%s@%d" % (word, number)),
+                      [] if what.isdigit() else what.split("+"))
+        elif word != "hasty":
             getattr(self, "_" + word)(number)
+
+    def near(self, rng, names=()):
+        """The neighbours."""
+        if self.all is None:
+            self.all = neighbours.Neighbours(self.w, self.scene, crew.before(self.scene.name),
+                                             self.excuse, self.after_cut)
+        self.all.come(rng, names)
+        self.later = self.all.later
+
+    def said(self):
+        """Which neighbours came."""
+        return " ".join(self.all.done) if self.all else ""
 
     def _reader(self, _number):
         texts = {text: serial for serial, text in self.scene.texts.items()}
+        known = noted.delivered(self.w)
         for name in oracle.names(self.mail + "/new"):
             path = self.mail + "/new/" + name
             with open(path, "rb") as file:
@@ -42,7 +60,11 @@ class Others:
                 os.rename(path, "%s/cur/%s:2,S" % (self.mail, name))
             else:
                 os.unlink(path)
-                self.taken.append(serial)
+                self.excuse.taken.append(serial)
+                # Nothing says that it was here: it may come once more. But
+                # while it was staged, it was not to be seen.
+                self.excuse.more[serial] += serial not in known and not os.path.exists(
+                    neighbours.staged(self.mail, name))
 
     def _writer(self, number):
         """Even behind half a message; some programs see to it that a line
@@ -56,7 +78,7 @@ class Others:
                 data = b"\n" * (file.read()[-1:] not in (b"\n", b"")) + data
         with open(self.mail, "ab") as file:
             file.write(data)
-        self.foreign[FOREIGN] = text
+        self.excuse.foreign[FOREIGN] = text
 
     def _rewriter(self, number):
         """Only a whole mbox; a reader that waits for locks finds no other.

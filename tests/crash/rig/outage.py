@@ -3,9 +3,10 @@
 
 import os
 import random
+import time
 from dataclasses import dataclass
 
-from . import crew, fsmodel, fsstate, oracle, places, play, scenario, shimctl, wire
+from . import crew, fsmodel, fsstate, meanwhile, oracle, places, play, scenario, shimctl, wire
 
 # How much of what was not flushed is on the disk: names, contents. The first
 # four are tried at every moment, the fifth as often as is wanted.
@@ -46,10 +47,12 @@ class Outage:
     scenario: str
     cuts: tuple
     fault: object = None
+    near: str = ""          # which neighbours come behind the last cut, if any
 
     def __str__(self):
         return "/".join([self.scenario, *map(str, filter(None, (self.fault,))),
-                         *map(str, self.cuts)])
+                         *map(str, self.cuts)]
+                        + [places.NEAR + self.near] * bool(self.near))
 
 
 def logged(w, scene, **orders):
@@ -57,6 +60,7 @@ def logged(w, scene, **orders):
     flags = ("log",) + tuple(orders.pop("flags", ())) + (("mda",) if scene.mda else ())
     w.shim.order(flags=flags, clock_step=scene.clock_step, **orders)
     run = w.run(shim=True)
+    w.last = w.number()
     return run, w.shim.log()
 
 
@@ -82,22 +86,23 @@ def moments(w, scene, base, events, model, two, earlier=()):
             yield event.order, disk, server
 
 
-def crash(disk, server, cut):
-    """The state that a cut leaves behind."""
+def crash(disk, server, cut, number):
+    """The state that a cut leaves behind; NUMBER is the inode of an mbox."""
     state = disk.crash(random.Random(cut.seed), cut.names, cut.data)
-    state.served = dict(server.held)
+    state.served, state.number = dict(server.held), number
     return state
 
 
 def set_up(w, state):
     """The machine is back: its files are some time old, and the process ids
     that they name belong to somebody else."""
-    w.restore(state)
+    w.mail = "mail"
+    w.restore(state, state.number)
     w.serve(state.served)
     for path, _mode, _data in state.files:
         if path.endswith(".lock"):
             _other_owner(w.home + path)
-        then = os.stat(w.home + path).st_mtime - OFF
+        then = min(os.stat(w.home + path).st_mtime, w.second or time.time()) - OFF
         os.utime(w.home + path, (then, then))
 
 
@@ -115,8 +120,12 @@ def recover(w, scene, outage, state):
     set_up(w, state)
     w.configure(scene)
     verdict.add(oracle.judge_moment(w, scene))
-    play.clean(verdict, w)
-    verdict.add(oracle.judge(w, scene, len(outage.cuts) + bool(outage.fault)))
+    others = meanwhile.Others(w, scene, True)
+    if outage.near:
+        others.come(places.NEAR + outage.near, 0)
+    verdict.met = others.said()
+    play.clean(verdict, w, others.later)
+    verdict.add(oracle.judge(w, scene, len(outage.cuts) + bool(outage.fault), others.excuse))
     return verdict
 
 
@@ -130,6 +139,7 @@ class Explorer:
         self.orders, self.until = orders or {}, set(until)
         self.fault, self.earlier = fault, ()
         self.seen, self.verdicts = set(), []
+        self.near = self.number = 0
 
     def explore(self):
         """The first run, then runs from some of the states it may leave."""
@@ -139,6 +149,7 @@ class Explorer:
         if self.fault:
             _run, self.earlier = logged(self.w, self.scene, **self.fault.orders())
         _run, events = logged(self.w, self.scene, **self.orders)
+        self.number = self.w.last
         if self.fault:
             self._from(base, events, (), self.wanted)
             return self.verdicts
@@ -157,7 +168,7 @@ class Explorer:
         """A cut, and more of them while the next run recovers from it."""
         at, seed = rng.choice([e.order for e in events if matters(e)]), rng.getrandbits(31)
         cut = Cut(self.model, self.two, at, *SOME, seed)
-        state = replay(self.w, self.scene, base, events, cut)
+        state = replay(self.w, self.scene, base, events, cut, self.number)
         set_up(self.w, state)
         self.w.configure(self.scene)
         _run, more = logged(self.w, self.scene, **self.orders)
@@ -166,7 +177,7 @@ class Explorer:
     def _from(self, base, events, cuts, enough):
         count = sum(map(matters, events)) or 1
         random_ones = max(1, (enough - len(self.verdicts)) // count - 2)
-        chosen = random.Random(self.seed)
+        chosen, number = random.Random(self.seed), self.w.last
         picks = [c for c in EXTREMES] + [SOME] * random_ones
         share = (enough - len(self.verdicts)) / (count * len(picks) * 0.6)
         for at, disk, server in moments(self.w, self.scene, base, events,
@@ -176,23 +187,24 @@ class Explorer:
                     return
                 seed = chosen.getrandbits(31)
                 if chosen.random() < share:
-                    self._one(disk, server, cuts + (Cut(
+                    self._one(disk, server, number, cuts + (Cut(
                         self.model, self.two, at, names, data, seed),))
 
-    def _one(self, disk, server, cuts):
-        state = crash(disk, server, cuts[-1])
+    def _one(self, disk, server, number, cuts):
+        state = crash(disk, server, cuts[-1], number)
         key = (state.key(), tuple(sorted(state.served)))
         if key not in self.seen:
             self.seen.add(key)
-            self.verdicts.append(recover(self.w, self.scene,
-                                         Outage(self.name, cuts, self.fault), state))
+            near = str(self.near + len(self.verdicts)) if self.near else ""
+            self.verdicts.append(recover(self.w, self.scene, Outage(
+                self.name, cuts, self.fault, near), state))
 
 
-def replay(w, scene, base, events, cut, earlier=()):
+def replay(w, scene, base, events, cut, number, earlier=()):
     """The state that a cut leaves behind, from the log."""
     for at, disk, server in moments(w, scene, base, events, cut.model, cut.two, earlier):
         if at == cut.at:
-            return crash(disk, server, cut)
+            return crash(disk, server, cut, number)
     raise ValueError("no call %d in the log" % cut.at)
 
 
@@ -201,9 +213,17 @@ def explore(task):
     return Explorer(*task).explore()
 
 
+def explore_near(task):
+    """The same, with neighbours behind each power cut."""
+    explorer = Explorer(*task)
+    explorer.near = explorer.seed * 1000
+    return explorer.explore()
+
+
 def play_outage(text):
     """For a crew: one outage, from its text."""
     name, *words = text.split("/")
+    near = words.pop()[len(places.NEAR):] if words[-1].startswith(places.NEAR) else ""
     fault = places.parse_fault(words.pop(0)) if "#" not in words[0] else None
     cuts = tuple(map(Cut.parse, words))
     w, scene = crew.own(), scenario.ALL[name]
@@ -215,9 +235,9 @@ def play_outage(text):
     for cut in cuts:
         w.configure(scene)
         _run, events = logged(w, scene)
-        state = replay(w, scene, state, events, cut, earlier)
+        state = replay(w, scene, state, events, cut, w.last, earlier)
         earlier = ()
         set_up(w, state)
-    return recover(w, scene, Outage(name, cuts, fault), state)
+    return recover(w, scene, Outage(name, cuts, fault, near), state)
 
 

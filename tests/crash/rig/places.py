@@ -14,19 +14,22 @@ run:
     writer    another program appends to the mbox
     rewriter  a mail reader writes the mbox anew, with Status lines
     cleaner   two days pass, and somebody cleans the tmp/ of the Maildir
+    near=N    some of the neighbours of rig/neighbours.py, as the number says, or
+              those that are named: near=mutt+procmail
     hasty     nothing: it starts while what is left of the first still lives
 """
 
 import errno
 import random
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import shimctl
 
 ERRORS = ("ENOSPC", "EDQUOT", "EIO", "EINTR", "EACCES", "EROFS", "EMFILE", "ESTALE")
 # Calls that may fail without anything having been changed.
 LOOKING = ("open_read", "read", "stat", "recv", "poll", "socket")
+NEAR = "near="
 MEANWHILE = ("reader", "writer", "rewriter", "cleaner", "hasty")
 _LONG = {"": "once", "+": "forever", "*": "every-other"}
 _FAULT = re.compile(r"([a-z-]+)(?::(E[A-Z]+))?(?::([a-z_,]+))?@(\d+)([+*]?)(?:!(\w+))?$")
@@ -80,6 +83,7 @@ class Place:
     faults: tuple
     meanwhile: tuple = ()       # of MEANWHILE
     plant: tuple = ()           # flags of the shim, for the tests of the tests
+    program: str = "postrider"  # or another build of it
 
     def __str__(self):
         return "/".join([self.scenario, *map(str, self.faults), *self.meanwhile])
@@ -93,8 +97,8 @@ class Place:
 def parse(text):
     """A place from its text."""
     scenario, *rest = text.split("/")
-    meanwhile = tuple(word for word in rest if word in MEANWHILE)
-    return Place(scenario, tuple(parse_fault(w) for w in rest if w not in MEANWHILE), meanwhile)
+    meanwhile = tuple(word for word in rest if word in MEANWHILE or word.startswith(NEAR))
+    return Place(scenario, tuple(parse_fault(w) for w in rest if w not in meanwhile), meanwhile)
 
 
 def _counted(events):
@@ -210,6 +214,25 @@ def _while_recovering(rng, calls):
                      how_long=how_long)
     return Fault("fail", rng.randint(1, 6), (rng.choice(_RECOVERY),), rng.choice(ERRORS),
                  how_long)
+
+
+def alike(scenario, events, seed):
+    """All deaths, of one and of all, with neighbours of their own."""
+    for event in _counted(events):
+        actions = ["kill-before", "kill-after"]
+        if event.kind in shimctl.WRITES and len(event.data) > 1:
+            actions += ["kill-half", "kill-last"]
+        for action in actions:
+            for victim in ("caller", "all"):
+                seed += 1
+                yield Place(scenario, (Fault(action, event.number, victim=victim),),
+                            ("%s%d" % (NEAR, seed),))
+
+
+def near(places, seed):
+    """The same places, with neighbours."""
+    for number, place in enumerate(places):
+        yield replace(place, meanwhile=("%s%d" % (NEAR, seed + number),))
 
 
 def sample(places, wanted, seed):

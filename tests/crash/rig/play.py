@@ -21,6 +21,7 @@ class Verdict:
     wrong: dict = field(default_factory=dict)       # word: complaints
     runs: list = field(default_factory=list)        # (what, status, errors)
     seconds: float = 0.0
+    met: str = ""                                   # which neighbours
 
     def blame(self, word, *texts):
         """Complain."""
@@ -65,7 +66,7 @@ def clean(verdict, w, later=0):
     before = None
     w.shim.order(later=later, kinds=())
     for number in range(1, CLEAN_RUNS + 1):
-        run = w.run(shim=bool(later))
+        run = w.run(shim=bool(later or w.pretends))
         note(verdict, "clean run %d" % number, run)
         after = oracle.picture(w)
         if run.stuck or (run.code == 0 and after == before):
@@ -79,6 +80,7 @@ def clean(verdict, w, later=0):
 def play(place):
     """Play one place in the world of this process."""
     w, scene = crew.own(), scenario.ALL[place.scenario]
+    w.program = place.program
     verdict = Verdict(place)
     scene.start(w, crew.before(place.scenario))
     w.configure(scene)
@@ -89,8 +91,9 @@ def play(place):
         verdict.add(oracle.judge_moment(w, scene))
         for word in place.meanwhile:
             others.come(word, fault.at)
+    verdict.met = others.said()
     clean(verdict, w, others.later)
-    verdict.add(oracle.judge(w, scene, place.crashes, others.taken, others.foreign))
+    verdict.add(oracle.judge(w, scene, place.crashes, others.excuse))
     return verdict
 
 

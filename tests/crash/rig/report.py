@@ -15,7 +15,7 @@ class Report:
     def __init__(self, what):
         self.what, self.tests, self.failed = what, 0, 0
         self.places = self.missed = 0
-        self.total = Counter()
+        self.total, self.before = Counter(), Counter()
         self.begin = time.monotonic()
 
     @staticmethod
@@ -55,9 +55,19 @@ class Report:
         for word, texts in verdict.wrong.items():
             for text in texts[:4]:
                 self.diag("  %s: %s" % (word, text))
+        if verdict.met:
+            self.diag("  neighbours: %s" % verdict.met)
         for what, status, errors in verdict.runs:
             self.diag("  [%s] status %d" % (what, status))
             self.diag("\n".join("      " + line for line in errors.splitlines()[-6:]))
+
+    def section(self, what):
+        """The sums since the section before."""
+        now = Counter(self.total, places=self.places)
+        self.diag("%s, %s: places %d, %s" % (self.what, what, (now - self.before)["places"], ", ".join(
+            "%s %d" % (word, now[word] - self.before[word])
+            for word in ("lost", "doubled", "torn", "stuck"))))
+        self.before = now
 
     def end(self):
         """The plan and the summary; the exit status."""

@@ -4,7 +4,7 @@
 import os
 from dataclasses import dataclass, field, replace
 
-from . import corpus, meanwhile, world
+from . import alike, corpus, meanwhile, world
 
 # Each look at the clock costs more than a batch may last, so every message
 # becomes a batch of its own.
@@ -33,12 +33,14 @@ class Scenario:
     mda_args: str = ""              # for the test's own MDA
     mda: bool = False               # the shim reaches the MDA, too
     torn_end: bool = False          # the mbox holds mail that lacks its blank line
+    alike: bool = False             # the messages resemble each other
     texts: dict = field(default_factory=dict)
     foreign: dict = field(default_factory=dict)
 
     def __post_init__(self):
         serials = range(1, self.old + self.count + 1)
-        self.texts = {n: corpus.message(n, self.size) for n in serials}
+        self.texts = alike.texts(len(serials)) if self.alike else {
+            n: corpus.message(n, self.size) for n in serials}
         if self.torn_end:
             self.foreign = {FOREIGN: corpus.message(FOREIGN, 500)}
 
@@ -50,16 +52,20 @@ class Scenario:
             # With -m it keeps away from this machine's own mailboxes.
             return "{pipe: [%s, -f, '%%{sender}', -p, -t, -m, %s]}" % (
                 w.programs["procmail"], w.folder + "/rc")
-        return "{%s: %s%s}" % (self.kind, w.path("mail"),
+        return "{%s: %s%s}" % (self.kind, w.path(w.mail),
                                ", compress: gzip" if self.gzip else "")
 
     def old_texts(self):
         """The messages that are known when the fetch begins."""
         return {n: t for n, t in self.texts.items() if n <= self.old}
 
+    def _begin(self, w):
+        w.accounts, w.mail = self.accounts, "mail"
+        w.second = alike.SECOND if self.alike else 0
+
     def begin(self, w):
         """Lead a world to the moment before the very first fetch."""
-        w.accounts = self.accounts
+        self._begin(w)
         w.clear()
         _files_of_mda(self, w)
         if self.torn_end:
@@ -79,7 +85,7 @@ class Scenario:
 
     def start(self, w, before):
         """The same, from the snapshot of a world that was prepared."""
-        w.accounts = self.accounts
+        self._begin(w)
         w.restore(before)
         w.serve(self.texts)
 
@@ -163,6 +169,19 @@ def _network():
     yield Scenario("maildir-net-known", "maildir", False, count=2, old=2)
 
 
+def _alike():
+    """Mail that resembles mail, for sweeps of their own."""
+    for kind, gzip in (("maildir", False), ("mbox", False), ("maildir", True), ("mbox", True)):
+        base = Scenario("alike-" + kind + ("+gzip" if gzip else ""), kind, False, gzip,
+                        alike=True)
+        yield replace(base, name=base.name + "-delete", count=14)
+        yield replace(base, name=base.name + "-keep", keep=True, count=9)
+        yield replace(base, name=base.name + "-second", old=4, count=8)
+        yield replace(base, name=base.name + "-lone", old=3, count=4, clock_step=LONE)
+    yield Scenario("alike-pipe", "pipe", count=5, mda=True, alike=True)
+
+
 ALL = {scenario.name: scenario for scenario in _all()}
 SWEPT = list(ALL)
-ALL.update((scenario.name, scenario) for scenario in _network())
+ALIKE = [scenario.name for scenario in _alike()]
+ALL.update((scenario.name, scenario) for make in (_network, _alike) for scenario in make())

@@ -95,6 +95,12 @@ def mda(folder):
     return found or _compile(folder + "/mda", ["mda.c"])
 
 
+def planted(folder):
+    """A copy of the program with old rules in it, or None."""
+    found = _find("CRASH_PLANTED", "tests/crash/planted")
+    return found and shutil.copy(found, folder + "/planted")
+
+
 def procmail(folder):
     """A copy of procmail without its special rights, or None."""
     source = shutil.which("procmail", path=os.environ.get("PATH", "") + ":/usr/bin")

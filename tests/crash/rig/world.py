@@ -88,6 +88,11 @@ class World:
                     "LC_ALL": "C", "USER": "jane", "LOGNAME": "jane",
                     "SHELL": "/bin/sh"}
         self.texts, self.relay = {}, None
+        self.mail = "mail"      # where the destination is
+        self.program = "postrider"      # or another build of it
+        self.inode = (0, 0)     # of the mbox, and what it was: shim_calls.c
+        self.last = 0           # the inode of the mbox behind the last run
+        self.second = 0         # what time it always is, if anything
         signal.signal(signal.SIGALRM, _alarm)
         tools.adopt_orphans()
 
@@ -149,11 +154,27 @@ class World:
         """Their serial numbers."""
         return {int(os.path.basename(path)[1:]) for path in self.held_paths()}
 
-    def restore(self, snapshot):
-        """Set up a home that was taken down."""
+    @property
+    def pretends(self):
+        """Whether every run needs the shim."""
+        return bool(self.second or self.inode[0])
+
+    def number(self):
+        """The inode of the destination, as the program sees it."""
+        try:
+            number = os.stat(self.path(self.mail)).st_ino
+        except FileNotFoundError:
+            return 0
+        return self.inode[1] if number == self.inode[0] else number
+
+    def restore(self, snapshot, number=0):
+        """Set up a home that was taken down; the destination has this NUMBER."""
+        self.inode = (0, 0)
         shutil.rmtree(self.home)
         os.mkdir(self.home, 0o700)
         snapshot.put(self.home)
+        if number and os.path.exists(self.path(self.mail)):
+            self.inode = os.stat(self.path(self.mail)).st_ino, number
 
     # ---- the processes ----
 
@@ -161,12 +182,18 @@ class World:
         """Run `postrider fetch` until all its processes have ended; or with
         LEAVE, until the first one has."""
         environment = dict(self.env)
-        if shim:
+        if self.pretends and not shim:
+            self.shim.order(kinds=())
+        if shim or self.pretends:
             environment.update(self.shim.environment())
+        if self.second:
+            environment["CRASH_SECOND"] = str(self.second)
+        if self.inode[0]:
+            environment["CRASH_INODE"] = "%d:%d" % self.inode
         begin = time.monotonic()
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         main = os.posix_spawn(
-            self.programs["postrider"],
+            self.programs[self.program],
             ["postrider", "-c", self.config, "fetch"], environment, setpgroup=0,
             file_actions=[(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
                           (os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0),
