@@ -76,8 +76,9 @@ static void set_settled(struct ledger *l, struct ledger_entry *e,
 
 	e->has_content = !digest_equal(&identity->content, &none.content);
 	e->has_header = identity->has_header;
+	e->is_weak = identity->is_weak;
 	p = arena_bytes(l->arena, len + (e->has_content ? DIGEST_PACKED : 0)
-		+ (e->has_header ? DIGEST_PACKED : 0));
+		+ (e->has_header || e->is_weak ? DIGEST_PACKED : 0));
 	e->pending = false;
 	e->uid = p;
 	e->uid_len = (uint32_t)len;
@@ -88,7 +89,7 @@ static void set_settled(struct ledger *l, struct ledger_entry *e,
 		digest_pack(&identity->content, p);
 		p += DIGEST_PACKED;
 	}
-	if (e->has_header)
+	if (e->has_header || e->is_weak)
 		digest_pack(&identity->header, p);
 }
 
@@ -104,7 +105,8 @@ struct identity ledger_identity(const struct ledger_entry *e)
 		p += DIGEST_PACKED;
 	}
 	id.has_header = e->has_header;
-	if (e->has_header)
+	id.is_weak = e->is_weak;
+	if (e->has_header || e->is_weak)
 		digest_unpack(p, &id.header);
 	return id;
 }

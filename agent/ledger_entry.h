@@ -32,11 +32,11 @@ struct __attribute__((packed, aligned(8))) ledger_entry {
 					 * delivered, gone */
 	uint64_t listed : 49;		/* size as the server lists it */
 	uint32_t uid_len : 11;
-	uint32_t mark : 5;		/* private: of the hash */
+	uint32_t mark : 4;		/* private: of the hash */
 	enum ledger_state state : 3;
 	bool claimed : 1;		/* by a message of this pass's listing */
 	bool pending : 1;		/* private, as the next two */
-	bool has_content : 1, has_header : 1;
+	bool has_content : 1, has_header : 1, is_weak : 1;
 };
 
 /* The largest values that fit. No listing has a larger size; no clock and no

@@ -46,6 +46,8 @@ static const struct field {
 /* Stands last where it stands, and only if it is not 0: most files hold one
  * message. */
 #define OPTIONAL 'o'
+/* Stands before the digest of a header without Received. */
+#define WEAK '~'
 
 /* The fields of each type, in the order of the line. */
 static const struct {
@@ -148,9 +150,12 @@ static size_t put_field(const struct record *record, const struct field *f,
 		return put_digest(out, cap, p);
 	case FIELD_HEADER:
 		identity = p;
-		return identity->has_header
-			? put_digest(out, cap, &identity->header)
-			: put_text(out, cap, "", 0);
+		if (!identity->has_header && !identity->is_weak)
+			return put_text(out, cap, "", 0);
+		if (!identity->is_weak || cap < 2)
+			return put_digest(out, cap, &identity->header);
+		*out = WEAK;
+		return 1 + put_digest(out + 1, cap - 1, &identity->header);
 	case FIELD_TEXT:
 		break;
 	}
@@ -245,6 +250,10 @@ static bool get_field(struct record *record, const struct field *f,
 	case FIELD_DIGEST:
 		return digest_parse(s, len, p);
 	case FIELD_HEADER:
+		record->identity.is_weak = len != 0 && s[0] == WEAK;
+		if (record->identity.is_weak)
+			return digest_parse(s + 1, len - 1,
+				&record->identity.header);
 		record->identity.has_header = !(len == 1 && s[0] == '-');
 		return !record->identity.has_header
 			|| digest_parse(s, len, &record->identity.header);

@@ -49,7 +49,7 @@ static uint32_t *bucket(const struct ledger *l, uint32_t hash)
  * have to wait for memory. */
 static uint32_t mark_of(uint32_t hash)
 {
-	return hash >> 27;
+	return hash >> 28;
 }
 
 /* Of a place as it stands in a bucket, or in `next`. */

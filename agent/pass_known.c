@@ -99,6 +99,7 @@ static bool mark(struct pass *pass, const struct listed *listed,
 		.identity = identity_none() };
 
 	what.identity.has_header = identity->has_header;
+	what.identity.is_weak = identity->is_weak;
 	what.identity.header = identity->header;
 	pass->counts->baselined++;
 	return ledger_baseline(pass->ledger, &what, err);

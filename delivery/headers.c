@@ -12,6 +12,19 @@ static const char *const stable[] = {
 	"received", "message-id", "date", "from", "to", "subject",
 };
 #define STABLE (sizeof(stable) / sizeof(stable[0]))
+enum { RECEIVED, MESSAGE_ID, DATE };
+
+/* Lines of the server's own, or of a mail reader that shares its mbox. */
+static const char *const passing[] = {
+	"status", "x-status", "x-uid", "x-uidl", "x-imap", "x-imapbase",
+	"x-keywords", "content-length",
+};
+#define PASSING (sizeof(passing) / sizeof(passing[0]))
+/* Longer than any of them, and a colon. */
+#define NAME_ROOM 16
+
+/* What is known of a line of the header by what has come of it. */
+enum fate { OPEN, COUNTS, PASSES };
 
 struct headers {
 	struct sink sink;
@@ -19,6 +32,10 @@ struct headers {
 	struct digester *content, *header;
 	struct identity identity;
 	bool in_header, line_start;
+	bool fresh;			/* the next byte begins a line */
+	enum fate fate;			/* of the line that comes */
+	char name[NAME_ROOM];		/* its beginning, while it is OPEN */
+	size_t name_len;
 	bool seen[STABLE];
 	size_t total;
 	size_t len;
@@ -61,19 +78,49 @@ static void take_line(struct headers *h)
 	if (i == STABLE || h->seen[i])
 		return;
 	h->seen[i] = true;
-	if (i == 0)
-		h->identity.has_header = true;
 	value = squeeze(colon + 1, h->len - (size_t)(colon + 1 - h->line));
 	digest_add(h->header, stable[i], name + 1);	/* with its NUL */
 	digest_add(h->header, colon + 1, value);
 	digest_add(h->header, "\n", 1);
 }
 
+static bool passes(const char *name, size_t len)
+{
+	const char *colon = memchr(name, ':', len);
+	size_t i, n;
+
+	if (colon == NULL)
+		return false;
+	n = (size_t)(colon - name);
+	while (n != 0 && is_blank(name[n - 1]))
+		n--;
+	for (i = 0; i < PASSING; i++)
+		if (strlen(passing[i]) == n
+		    && strncasecmp(passing[i], name, n) == 0)
+			return true;
+	return false;
+}
+
+/* The bytes of a line's name wait until it is known whether they count. */
+static void decide_fate(struct headers *h)
+{
+	if (h->fate != OPEN)
+		return;
+	h->fate = passes(h->name, h->name_len) ? PASSES : COUNTS;
+	if (h->fate == COUNTS)
+		digest_add(h->content, h->name, h->name_len);
+	h->name_len = 0;
+}
+
 static void end_header(struct headers *h)
 {
 	take_line(h);
+	decide_fate(h);
 	h->in_header = false;
 	h->len = 0;
+	h->identity.has_header = h->seen[RECEIVED];
+	h->identity.is_weak = !h->seen[RECEIVED]
+		&& (h->seen[MESSAGE_ID] || h->seen[DATE]);
 }
 
 /* A physical line begins with this byte: the logical line before it ends
@@ -103,6 +150,28 @@ static void add(struct headers *h, const char *data, size_t len)
 	h->len += len;
 }
 
+/* A piece of one physical line of the header, with its LF if it has come. */
+static void digest_line(struct headers *h, const char *data, size_t len)
+{
+	if (len == 0)
+		return;
+	/* A continued line shares the fate of its first. */
+	if (h->fresh && data[0] != ' ' && data[0] != '\t') {
+		h->fate = OPEN;
+		h->name_len = 0;
+	}
+	h->fresh = data[len - 1] == '\n';
+	while (len != 0 && h->fate == OPEN) {
+		h->name[h->name_len++] = *data;
+		if (*data == ':' || *data == '\n' || h->name_len == NAME_ROOM)
+			decide_fate(h);
+		data++;
+		len--;
+	}
+	if (len != 0 && h->fate == COUNTS)
+		digest_add(h->content, data, len);
+}
+
 /* What comes before an LF. */
 static void add_line(struct headers *h, const char *data, size_t len)
 {
@@ -116,12 +185,14 @@ static void add_line(struct headers *h, const char *data, size_t len)
 	add(h, data, len);
 }
 
-static void scan_lines(struct headers *h, const char *data, size_t len)
+/* Returns how much of it was header. */
+static size_t scan_lines(struct headers *h, const char *data, size_t len)
 {
-	const char *lf;
+	const char *lf, *start = data;
 
 	while (h->in_header
 	       && (lf = memchr(data, '\n', len)) != NULL) {
+		digest_line(h, data, (size_t)(lf - data) + 1);
 		add_line(h, data, (size_t)(lf - data));
 		if (h->line_start)
 			end_header(h);
@@ -129,28 +200,32 @@ static void scan_lines(struct headers *h, const char *data, size_t len)
 		len -= (size_t)(lf - data) + 1;
 		data = lf + 1;
 	}
-	if (h->in_header)
-		add_line(h, data, len);
+	if (!h->in_header)
+		return (size_t)(data - start);
+	digest_line(h, data, len);
+	add_line(h, data, len);
+	return (size_t)(data - start) + len;
 }
 
-static void scan(struct headers *h, const char *data, size_t len)
+static size_t scan(struct headers *h, const char *data, size_t len)
 {
-	size_t room = LIMIT_HEADER - h->total;
+	size_t room = LIMIT_HEADER - h->total, used;
 
 	h->total += len < room ? len : room;
-	scan_lines(h, data, len < room ? len : room);
+	used = scan_lines(h, data, len < room ? len : room);
 	if (h->in_header && len > room)
 		end_header(h);
+	return used;
 }
 
 static bool headers_push(struct sink *sink, const char *data, size_t len,
 	struct err *err)
 {
 	struct headers *h = (struct headers *)(void *)sink;
+	size_t used = h->in_header ? scan(h, data, len) : 0;
 
-	digest_add(h->content, data, len);
-	if (h->in_header)
-		scan(h, data, len);
+	if (used < len)
+		digest_add(h->content, data + used, len - used);
 	return h->next == NULL || h->next->push(h->next, data, len, err);
 }
 
@@ -193,8 +268,9 @@ struct sink *headers_start(struct headers *h, struct sink *next)
 	memset(&h->identity, 0, sizeof(h->identity));
 	memset(h->seen, 0, sizeof(h->seen));
 	h->next = next;
-	h->in_header = h->line_start = true;
-	h->total = h->len = 0;
+	h->in_header = h->line_start = h->fresh = true;
+	h->total = h->len = h->name_len = 0;
+	h->fate = OPEN;
 	return &h->sink;
 }
 
@@ -221,6 +297,18 @@ bool identity_same_header(const struct identity *a, const struct identity *b)
 {
 	return a->has_header && b->has_header
 		&& digest_equal(&a->header, &b->header);
+}
+
+bool identity_like(const struct identity *a, const struct identity *b)
+{
+	return a->has_header == b->has_header && a->is_weak == b->is_weak
+		&& (a->has_header || a->is_weak)
+		&& digest_equal(&a->header, &b->header);
+}
+
+bool identity_equal(const struct identity *a, const struct identity *b)
+{
+	return identity_like(a, b) && digest_equal(&a->content, &b->content);
 }
 
 bool identity_same(const struct identity *a, const struct identity *b)

@@ -15,14 +15,16 @@
 #define HELP __attribute__((unused)) static
 #define ACCOUNT "test"
 
-/* `content` and `header` stand for the bytes; NULL: no header identity. */
+/* `content` and `header` stand for the bytes; NULL: no header identity; one
+ * that begins with "~" is weak. */
 HELP struct identity identity_of(const char *content, const char *header)
 {
 	struct identity id;
 
 	memset(&id, 0, sizeof(id));
 	id.content = digest_of(content, strlen(content));
-	id.has_header = header != NULL;
+	id.is_weak = header != NULL && header[0] == '~';
+	id.has_header = header != NULL && !id.is_weak;
 	if (header != NULL)
 		id.header = digest_of(header, strlen(header));
 	return id;

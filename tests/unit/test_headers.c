@@ -65,7 +65,7 @@ static const struct variant {
 	{ "blanks before the colon", "Received : from a by b; Mon\r\n"
 		"Message-ID\t: <1@x>\r\nDate :today\r\nFrom :a@x\r\n"
 		"To:b@x  \r\nSubject:   hello   you\t\r\n", SAME },
-	{ "other lines between", "Status: RO\r\n" BASE "X-UID: 7\r\n" BODY,
+	{ "other lines between", "X-Spam: no\r\n" BASE "X-Mailer: 7\r\n" BODY,
 		SAME },
 	{ "other lines first", "X: 1\r\n Y\r\nReturn-Path: <x>\r\n" BASE, SAME },
 	{ "a second Received", BASE "Received: from c by d; Tue\r\n", SAME },
@@ -107,6 +107,54 @@ static void test_variant(const struct variant *v)
 		&& identity_same(&id, &base) == (v->header == SAME)
 		&& digest_equal(&id.content, &base.content) == content
 		&& strlen(id.content.text) == DIGEST_LEN, "%s", v->name);
+}
+
+/* Lines that servers write into a header between two sessions. */
+static const struct passing {
+	const char *name, *text;
+	bool same;			/* the same content as BASE */
+} passing[] = {
+	{ "Status", "Status: RO\r\n" BASE BODY, true },
+	{ "each of them", "X-UIDL: abc\r\nX-UID: 7\r\nX-Status: A\r\n" BASE
+		"X-IMAPbase: 1 2\r\nX-IMAP: 1\r\nX-Keywords: x\r\n"
+		"Content-Length: 6\r\nSTATUS :O\r\n" BODY, true },
+	{ "folded", BASE "X-Keywords: a\r\n b\r\n\tc\r\n" BODY, true },
+	{ "a longer name", BASE "Status-Of: x\r\n" BODY, false },
+	{ "a shorter name", BASE "X-UI: x\r\n" BODY, false },
+	{ "a name of many bytes", BASE "X-Keywords-Of-The-List: x\r\n" BODY,
+		false },
+	{ "in the body", BASE BODY "Status: RO\r\n", false },
+	{ "folded behind a line that counts", BASE " Status: RO\r\n" BODY,
+		false },
+	{ "no colon", BASE "Status\r\n" BODY, false },
+};
+
+static void test_passing(const struct passing *p)
+{
+	struct identity base = identity(BASE BODY), id = identity(p->text);
+	struct identity slow = identity_in(p->text, strlen(p->text), 1, 1);
+
+	tap_ok(digest_equal(&id.content, &base.content) == p->same
+		&& digest_equal(&id.content, &slow.content),
+		"a line of the server's: %s", p->name);
+}
+
+/* A header without Received still tells messages apart. */
+static void test_weak(void)
+{
+	struct identity a = identity("Message-ID: <1@x>\r\nDate: d\r\n\r\nb");
+	struct identity b = identity("Message-ID: <1@x>\r\nDate: d\r\n\r\nc");
+	struct identity c = identity("Message-ID: <2@x>\r\nDate: d\r\n\r\nb");
+	struct identity none = identity("Subject: x\r\n\r\nb\r\n");
+	struct identity base = identity(BASE BODY);
+
+	tap_ok(a.is_weak && identity_like(&a, &b) && !identity_equal(&a, &b)
+		&& !identity_like(&a, &c) && !identity_same_header(&a, &b)
+		&& !identity_same(&a, &b), "a weak header");
+	tap_ok(!none.is_weak && !identity_like(&none, &none)
+		&& !identity_equal(&none, &none), "none at all");
+	tap_ok(!base.is_weak && identity_like(&base, &base)
+		&& identity_equal(&base, &base), "a strong one");
 }
 
 static bool same(const struct identity *a, const struct identity *b)
@@ -263,6 +311,9 @@ int main(void)
 	headers = headers_new();
 	for (i = 0; i < sizeof(variants) / sizeof(variants[0]); i++)
 		test_variant(&variants[i]);
+	for (i = 0; i < sizeof(passing) / sizeof(passing[0]); i++)
+		test_passing(&passing[i]);
+	test_weak();
 	test_splits();
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		test_long("X-Junk", sizes[i]);

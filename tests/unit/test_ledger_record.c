@@ -31,8 +31,10 @@ static const struct text texts[] = {
 };
 
 /* Constants for initialisers. */
-#define BOTH { { "AbCdEfGhIjKlMnO_" }, { "0123456789-_wxyz" }, true }
-#define CONTENT_ONLY { { "----------------" }, { "" }, false }
+#define BOTH { { "AbCdEfGhIjKlMnO_" }, { "0123456789-_wxyz" }, true, false }
+#define CONTENT_ONLY { { "----------------" }, { "" }, false, false }
+
+#define WEAK_HEADER { { "AbCdEfGhIjKlMnO_" }, { "0123456789-_wxyz" }, false, true }
 
 /* One of each type; their texts are filled in. */
 static const struct record records[] = {
@@ -52,6 +54,8 @@ static const struct record records[] = {
 	{ .type = RECORD_GONE, .id = 7, .time = 9 },
 	{ .type = RECORD_SEEN, .id = 7, .time = 9, .listed = 5,
 		.identity = BOTH, .state = LEDGER_GONE },
+	{ .type = RECORD_SEEN, .id = 7, .time = 9, .listed = 5,
+		.identity = WEAK_HEADER, .state = LEDGER_GONE },
 	{ .type = RECORD_SEEN, .id = 7, .time = 9, .listed = 5,
 		.identity = CONTENT_ONLY, .state = LEDGER_DELIVERED },
 	{ .type = RECORD_FAILED, .id = 7, .time = 9, .listed = 5, .tries = 1,
@@ -112,6 +116,7 @@ static bool same(const struct record *a, const struct record *b)
 		&& a->stored == b->stored && a->place == b->place
 		&& a->at == b->at
 		&& a->identity.has_header == b->identity.has_header
+		&& a->identity.is_weak == b->identity.is_weak
 		&& strcmp(a->identity.content.text,
 			b->identity.content.text) == 0
 		&& strcmp(a->identity.header.text,

@@ -37,6 +37,9 @@ class TinyPop:
         self.put(messages)
         self.poison = {}
         self.size = len                 # how it counts a message for LIST
+        self.alter = lambda verb, uid, data: data   # what it serves of one
+        self.without = set()            # verbs it does not know today
+        self.last = 0                   # what LAST says, where it is known
         self.asked = []                 # (verb, UID) in the order of arrival
         self.over = threading.Event()   # lets stalled sessions go
 
@@ -115,7 +118,9 @@ class _Session(socketserver.StreamRequestHandler):
         if verb in ("RETR", "TOP", "DELE"):
             uid = self.uids[int(args[0]) - 1]
         self.tiny.asked.append((verb, uid))
-        answer = getattr(self, "_" + verb.lower(), self._unknown)(uid)
+        method = self._unknown if verb in self.tiny.without else \
+            getattr(self, "_" + verb.lower(), self._unknown)
+        answer = method(uid)
         self._answer(answer, *self.tiny.poison.get((verb, uid), ("",)))
         if verb == "QUIT":
             raise Gone
@@ -154,7 +159,11 @@ class _Session(socketserver.StreamRequestHandler):
     _pass = _noop = _user
 
     def _capa(self, _uid):
-        return self._lines(CAPABILITIES.split("\n"))
+        return self._lines(line for line in CAPABILITIES.split("\n")
+                           if line not in self.tiny.without)
+
+    def _last(self, _uid):
+        return b"+OK %d\r\n" % self.tiny.last
 
     def _listed(self):
         return ((number, uid) for number, uid in enumerate(self.uids, 1)
@@ -168,10 +177,11 @@ class _Session(socketserver.StreamRequestHandler):
                            for number, uid in self._listed())
 
     def _retr(self, uid):
-        return self._body(self.tiny.drop[uid])
+        return self._body(self.tiny.alter("RETR", uid, self.tiny.drop[uid]))
 
     def _top(self, uid):
-        return self._body(self.tiny.drop[uid].split(b"\r\n\r\n")[0] + b"\r\n\r\n")
+        data = self.tiny.alter("TOP", uid, self.tiny.drop[uid])
+        return self._body(data.split(b"\r\n\r\n")[0] + b"\r\n\r\n")
 
     def _dele(self, uid):
         self.deleted.add(uid)
