@@ -351,6 +351,13 @@ bool ledger_note_inexact(struct ledger *l, struct err *err)
 	return ledger_record(l, &r, err);
 }
 
+bool ledger_note_clock(struct ledger *l, int64_t now, struct err *err)
+{
+	struct record r = { .type = RECORD_CLOCK, .time = now };
+
+	return ledger_record(l, &r, err);
+}
+
 bool ledger_moved(struct ledger *l, struct ledger_entry *entry,
 	const char *uid, size_t len, uint64_t listed, struct err *err)
 {

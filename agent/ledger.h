@@ -107,6 +107,17 @@ bool ledger_baseline(struct ledger *ledger, const struct ledger_what *what,
 /* The server's listed sizes are not exact; see pass_step.c. */
 bool ledger_note_inexact(struct ledger *ledger, struct err *err) MUST_USE;
 bool ledger_sizes_inexact(const struct ledger *ledger);
+/* The clock has jumped, and says `now`: what is older is of this age, and so
+ * is what is not yet to be. */
+bool ledger_note_clock(struct ledger *ledger, int64_t now, struct err *err)
+	MUST_USE;
+/* When that was noted last, and when anything was; 0 is never. */
+int64_t ledger_clock(const struct ledger *ledger);
+int64_t ledger_noted(const struct ledger *ledger);
+/* Since when the entry has been what it is, as far as the clock can be
+ * believed. */
+int64_t ledger_since(const struct ledger *ledger,
+	const struct ledger_entry *entry, int64_t now);
 /* The server has given a known message another UID, or counts its size
  * otherwise. */
 bool ledger_moved(struct ledger *ledger, struct ledger_entry *entry,

@@ -72,11 +72,12 @@ static bool put_open(struct ledger *l, const struct ledger_entry *e,
 }
 
 /* What is only history. */
-static bool is_dead(const struct ledger_entry *e, int64_t now)
+static bool is_dead(const struct ledger *l, const struct ledger_entry *e,
+	int64_t now)
 {
 	return e->state == LEDGER_VOID || ((e->state == LEDGER_GONE
 			|| e->state == LEDGER_FAILED)
-		&& now - e->time > GONE_SECONDS);
+		&& now - ledger_since(l, e, now) > GONE_SECONDS);
 }
 
 bool ledger_wants_compaction(const struct ledger *l)
@@ -87,7 +88,7 @@ bool ledger_wants_compaction(const struct ledger *l)
 	if (l->partial)
 		return false;
 	for (i = 0; i < l->count; i++)
-		live += !is_dead(ledger_at(l, i), now);
+		live += !is_dead(l, ledger_at(l, i), now);
 	return l->lines > LINES_A_MESSAGE * live + LINES_AT_LEAST;
 }
 
@@ -119,7 +120,7 @@ static uint64_t lines_of(const struct ledger *l, const struct ledger_entry *e)
 {
 	const struct ledger_pending *p = ledger_pending(e);
 
-	if (is_dead(e, l->compacted))
+	if (is_dead(l, e, l->compacted))
 		return 0;
 	return e->state != LEDGER_INTENT ? 1
 		: 1 + (uint64_t)(p->hint[0] != '\0') + (p->tries != 0);
@@ -128,7 +129,7 @@ static uint64_t lines_of(const struct ledger *l, const struct ledger_entry *e)
 static bool put_entry(struct ledger *l, const struct ledger_entry *e,
 	struct err *err)
 {
-	if (is_dead(e, l->compacted))
+	if (is_dead(l, e, l->compacted))
 		return true;
 	if (e->state == LEDGER_INTENT)
 		return put_open(l, e, err);
@@ -148,10 +149,12 @@ static bool put_all(struct ledger *l, struct err *err)
 {
 	const struct record inexact = { .type = RECORD_INEXACT,
 		.time = l->compacted };
+	const struct record clock = { .type = RECORD_CLOCK, .time = l->clock };
 	size_t i;
 
 	if (!put_header(l, err)
 	    || (l->inexact && !ledger_put(l, &inexact, err))
+	    || (l->clock != 0 && !ledger_put(l, &clock, err))
 	    || !put_places(l, err))
 		return false;
 	for (i = 0; i < l->count; i++)
@@ -178,7 +181,7 @@ static void empty(struct ledger *l)
 	l->len = 0;
 	l->lines = l->durable_lines = 0;
 	l->synced = false;
-	l->begun_with = 3 + l->inexact + count_places(l);
+	l->begun_with = 3 + l->inexact + (l->clock != 0) + count_places(l);
 	for (i = 0; i < l->count; i++)
 		l->begun_with += lines_of(l, ledger_at(l, i));
 }

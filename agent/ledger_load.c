@@ -62,7 +62,7 @@ static bool load_first(struct ledger *l, const struct record *r,
 	l->begun_with = l->version > 1 ? 2 : 0;
 	l->least_id = r->id;
 	snprintf(l->epoch, sizeof(l->epoch), "%s", r->text);
-	l->created = r->time;
+	l->created = l->noted = r->time;
 	return true;
 }
 

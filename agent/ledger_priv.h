@@ -73,6 +73,8 @@ struct ledger {
 	bool broken;			/* a write failed: nothing more */
 	bool adopt;			/* take over another account's file */
 	bool rename;			/* it was one: write it anew */
+	int64_t clock;			/* RECORD_CLOCK, or 0 */
+	int64_t noted;			/* the time of the last record */
 	bool inexact;			/* RECORD_INEXACT */
 	bool moved;			/* there was a RECORD_MOVED */
 	bool torn;			/* the end must be cut off */

@@ -216,18 +216,51 @@ bool ledger_has_moved(const struct ledger *l)
 	return l->moved;
 }
 
+int64_t ledger_clock(const struct ledger *l)
+{
+	return l->clock;
+}
+
+int64_t ledger_noted(const struct ledger *l)
+{
+	return l->noted;
+}
+
+int64_t ledger_since(const struct ledger *l, const struct ledger_entry *e,
+	int64_t now)
+{
+	return l->clock != 0 && (e->time < l->clock || e->time > now)
+		? l->clock : e->time;
+}
+
+/* What is noted of the account, and of no message; false for all else. */
+static bool apply_to_all(struct ledger *l, const struct record *r)
+{
+	switch (r->type) {
+	case RECORD_MARK:
+		return true;
+	case RECORD_INEXACT:
+		return l->inexact = true;
+	case RECORD_CLOCK:
+		l->clock = r->time;
+		return true;
+	case RECORD_MARKED:
+	case RECORD_UNMARKED:
+		ledger_apply_place(l, r);
+		return true;
+	default:
+		return false;
+	}
+}
+
 bool ledger_apply(struct ledger *l, const struct record *r)
 {
 	struct ledger_entry *e;
 
-	if (r->type == RECORD_MARK)
+	if (r->time != 0)
+		l->noted = r->time;
+	if (apply_to_all(l, r))
 		return true;
-	if (r->type == RECORD_INEXACT)
-		return l->inexact = true;
-	if (r->type == RECORD_MARKED || r->type == RECORD_UNMARKED) {
-		ledger_apply_place(l, r);
-		return true;
-	}
 	e = ledger_by_id(l, r->id);
 	if (r->type == RECORD_SEEN || (r->type == RECORD_INTENT && e == NULL))
 		return apply_new(l, r);
@@ -270,6 +303,7 @@ bool ledger_apply(struct ledger *l, const struct record *r)
 	case RECORD_INEXACT:
 	case RECORD_MARKED:
 	case RECORD_UNMARKED:
+	case RECORD_CLOCK:
 	case RECORD_SEEN:
 	case RECORD_MARK:
 	case RECORD_TYPES:

@@ -68,6 +68,7 @@ static const struct field fields[] = {
 	{ "fault_warned", FIELD_TIME, offsetof(struct memory, fault_warned),
 	  INT64_MAX },
 	{ "cert_warned", FIELD_TIME, AT(cert_warned), INT64_MAX },
+	{ "clock", FIELD_TIME, AT(clock), INT64_MAX },
 	RECALL(key), RECALL(before), RECALL(after), RECALL(mechanism),
 	{ "recall_learned", FIELD_TIME, AT(recall.learned), INT64_MAX },
 	{ "recall_doubted", FIELD_TIME, AT(recall.doubted), INT64_MAX },

@@ -59,6 +59,7 @@ struct memory {
 	/* A ledger of an older version cannot note that the destination's
 	 * folder has our marker: digest of both. */
 	char marked[DIGEST_LEN + 1];
+	int64_t clock;			/* pass_clock.c: judged then */
 	/* When a person was last warned that the server keeps messages for
 	 * too short a time, says that it is broken for good, or has a
 	 * certificate that ends soon. */

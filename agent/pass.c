@@ -109,7 +109,8 @@ static void message_done(void *arg, struct batch_slot *slot)
 		pass_forgive(pass, m);
 	m->entry = slot->entry;
 	m->action = slot->item.state == ITEM_DELIVERED
-		&& plan_due(pass->account, slot->entry, clock_wall())
+		&& plan_due(pass->account, pass->ledger, slot->entry,
+			clock_wall())
 		? PLAN_DELETE : PLAN_KEEP;
 }
 
@@ -124,7 +125,7 @@ static bool open_local(struct pass *pass, struct err *err)
 	pass_recall(pass);
 	pass_dest_name(pass->account, name, sizeof(name));
 	pass->batch.dest_name = arena_strdup(pass->arena, name);
-	if (!pass_open_ledger(pass, err))
+	if (!pass_open_ledger(pass, err) || !pass_judge_clock(pass, err))
 		return false;
 	pass->dest_env = (struct dest_env){ pass, env_hint, env_hint_flush,
 		env_hint_sync, env_may_go_on, env_spawn, pass->dir.stage,
@@ -184,7 +185,7 @@ static bool list(struct pass *pass, struct err *err)
 		return false;
 	pass->counts->listed = pass->listing.count;
 	plan_make(&pass->plan, &pass->listing, pass->ledger, pass->account,
-		last, clock_wall(), pass->arena);
+		last, pass->now, pass->arena);
 	pass->work = arena_array(pass->arena, pass->plan.count,
 		sizeof(*pass->work));
 	return true;

@@ -75,7 +75,8 @@ static int64_t due(const struct pass *pass, const struct plan_message *m)
 		if (m->entry == NULL || m->entry->state == LEDGER_INTENT)
 			return 0;
 		return m->entry->state == LEDGER_BASELINE ? INT64_MAX
-			: kept_until(pass->account, m->entry->time);
+			: kept_until(pass->account, ledger_since(pass->ledger,
+				m->entry, pass->now));
 	case PLAN_SKIP:
 	case PLAN_DELETE:
 		return INT64_MAX;

@@ -12,12 +12,7 @@
 #include "agent/plan.h"
 #include "agent/pop3/window.h"
 
-/*
- * What the files of a pass share: pass.c (its course), pass_open.c (what is
- * here, judged), pass_known.c (TOP), pass_fetch.c (RETR), pass_step.c (sessions
- * gone wrong), pass_delete.c (DELE and QUIT), pass_memory.c (what outlasts it),
- * pass_glance.c (a look instead of a listing), pass_notice.c (mail of ours).
- */
+/* What the files of a pass share; the README says what each is for. */
 
 struct pass {
 	const struct pass_env *env;
@@ -31,6 +26,7 @@ struct pass {
 	bool placed;			/* the marker is there, if it can be */
 	struct memory memory;
 	bool recalled;			/* `memory` was read, under the lock */
+	int64_t now;			/* ages are counted to here */
 	/* Recovery is done and no commit has failed since: the destination
 	 * can take more. */
 	bool settled;
@@ -44,8 +40,7 @@ struct pass {
 	/* The messages the current window is about. */
 	struct plan_message **work;
 	size_t work_count;
-	/* Listed sizes of what has been asked for and has not come yet. */
-	uint64_t promised;
+	uint64_t promised;		/* listed, asked for, not come yet */
 	uint64_t granted;		/* room for so many bytes was found */
 	uint64_t unchecked;		/* bytes written since we looked for room */
 	/* Messages that found no room on the disk, and what they need. */
@@ -57,7 +52,6 @@ struct pass {
 	/* The destination failed, or the server's answers may be out of step:
 	 * what is staged and not committed stays so. */
 	bool spoiled;
-	/* pass_step.c */
 	bool lockstep;			/* one command at a time */
 	bool out_of_step;		/* hold the session again, in lockstep */
 	unsigned int complaints;	/* see pass_loudness() */
@@ -114,6 +108,9 @@ bool pass_note_known(struct pass *pass, struct plan_message *m,
 	struct err *err) MUST_USE;
 /* Reads `memory`; the lock is held. */
 void pass_recall(struct pass *pass);
+/* The ledger is open and nothing is written yet: takes the time, and notes in
+ * the ledger if it cannot follow that of the last pass. */
+bool pass_judge_clock(struct pass *pass, struct err *err) MUST_USE;
 /* After the login: what the server announces about itself. */
 void pass_learn_server(struct pass *pass);
 /* A pass that failed: what it remembered does not count any more. One that

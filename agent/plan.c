@@ -13,9 +13,11 @@
  * against all others. Servers that are merely odd list a UID twice. */
 #define MOST_STEPS 20000000
 
-bool plan_due(const struct account *account, const struct ledger_entry *entry,
-	int64_t now)
+bool plan_due(const struct account *account, const struct ledger *ledger,
+	const struct ledger_entry *entry, int64_t now)
 {
+	int64_t since = ledger_since(ledger, entry, now);
+
 	/* Never fetched: there is no copy but the server's. */
 	if (entry->state == LEDGER_BASELINE)
 		return false;
@@ -27,8 +29,13 @@ bool plan_due(const struct account *account, const struct ledger_entry *entry,
 	case KEEP_FOR:
 		break;
 	}
-	return entry->time <= now
-		&& (uint64_t)(now - entry->time) >= account->keep.seconds;
+	return since <= now
+		&& (uint64_t)(now - since) >= account->keep.seconds;
+}
+
+static bool is_due(const struct plan *plan, const struct ledger_entry *e)
+{
+	return plan_due(plan->account, plan->ledger, e, plan->now);
 }
 
 /* Entries that a listed message may turn out to be. A message without a UID
@@ -116,7 +123,7 @@ static void decide(struct plan *plan, struct plan_message *m,
 	 * about to be deleted: the header decides. */
 	if ((e->state != LEDGER_DELIVERED && e->state != LEDGER_BASELINE)
 	    || e->listed != m->listed->size
-	    || e->uid_len == 0 || plan_due(plan->account, e, plan->now)) {
+	    || e->uid_len == 0 || is_due(plan, e)) {
 		m->failed = earlier_failure(plan, m->listed);
 		m->action = m->failed != NULL
 			&& ledger_waits(m->failed, plan->now)
@@ -136,7 +143,7 @@ static void settle(const struct plan *plan, struct plan_message *m,
 	if (e->state == LEDGER_INTENT)
 		m->action = PLAN_STAGED;
 	else
-		m->action = plan_due(plan->account, e, plan->now)
+		m->action = is_due(plan, e)
 			? PLAN_DELETE : PLAN_KEEP;
 }
 
@@ -344,6 +351,7 @@ void plan_make(struct plan *plan_r, const struct listing *listing,
 	int64_t now, struct arena *arena)
 {
 	struct plan_message m;
+	int64_t since;
 	size_t i;
 
 	*plan_r = (struct plan){ .account = account, .ledger = ledger,
@@ -362,9 +370,10 @@ void plan_make(struct plan *plan_r, const struct listing *listing,
 			continue;
 		}
 		plan_r->staying++;
+		since = ledger_since(ledger, m.entry, now);
 		if (m.entry->state != LEDGER_BASELINE
-		    && m.entry->time < plan_r->oldest)
-			plan_r->oldest = m.entry->time;
+		    && since < plan_r->oldest)
+			plan_r->oldest = since;
 	}
 	find_renumbered(plan_r, arena);
 }

@@ -66,8 +66,8 @@ struct plan {
 };
 
 /* Is it time to delete this delivered message? */
-bool plan_due(const struct account *account, const struct ledger_entry *entry,
-	int64_t now);
+bool plan_due(const struct account *account, const struct ledger *ledger,
+	const struct ledger_entry *entry, int64_t now);
 
 /* `last` is what LAST said if the server has no UIDL, else 0: with keep,
  * messages up to it are known. Claims entries of the ledger. */

@@ -145,7 +145,7 @@ static void write_record(const uint8_t *p, size_t len, struct arena *arena)
 		r.text = NULL;
 	if (r.type == RECORD_MARK || r.type == RECORD_INEXACT
 	    || r.type == RECORD_MARKED || r.type == RECORD_UNMARKED
-	    || r.type == RECORD_FILE)
+	    || r.type == RECORD_FILE || r.type == RECORD_CLOCK)
 		r.id = 0;
 	if (r.type == RECORD_HINT || r.type == RECORD_FILE)
 		r.time = 0;

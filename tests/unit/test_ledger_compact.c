@@ -261,6 +261,33 @@ static void test_many(size_t n)
 	ledger_close(l);
 }
 
+/* What is older than a jump of the clock, or yet to come, is of its time; and
+ * it is remembered. */
+static void test_clock(void)
+{
+	struct identity id = identity_of("c", "h");
+	struct ledger *l = need_ledger("clock");
+	struct ledger_entry *e = put_delivered(l, "u", 1, 5, &id);
+	int64_t now = e->time;
+
+	tap_ok(ledger_clock(l) == 0 && ledger_since(l, e, now) == now
+		&& ledger_noted(l) >= now, "a clock that never jumped");
+	scratch_need(ledger_note_clock(l, now + 5000, &err)
+		&& ledger_compact(l, &err), "cannot write");
+	ledger_close(l);
+	l = need_ledger("clock");
+	e = ledger_at(l, 0);
+	tap_ok(ledger_clock(l) == now + 5000
+		&& ledger_since(l, e, now + 9000) == now + 5000,
+		"what was before counts from the jump");
+	scratch_need(ledger_note_clock(l, now - 5000, &err), "cannot write");
+	tap_ok(ledger_since(l, e, now - 4000) == now - 5000
+		&& ledger_since(l, e, now + 1) == now
+		&& ledger_noted(l) == now - 5000,
+		"what is yet to come counts from the jump back");
+	ledger_close(l);
+}
+
 int main(void)
 {
 	scratch_make("ledger-compact");
@@ -271,6 +298,7 @@ int main(void)
 	test_ids();
 	test_no_room();
 	test_many(100000);
+	test_clock();
 	scratch_end();
 	return tap_done();
 }

@@ -62,13 +62,14 @@ static const struct record records[] = {
 		.next_try = 300 },
 	{ .type = RECORD_MOVED, .id = 7, .time = 9, .listed = 3 },
 	{ .type = RECORD_INEXACT, .time = 9 },
+	{ .type = RECORD_CLOCK, .time = 9 },
 	{ .type = RECORD_MARK, .time = 9, .before = UINT32_MAX },
 };
 #define RECORDS (sizeof(records) / sizeof(records[0]))
 
 static const char *const names[RECORD_TYPES] = {
 	"ledger", "intent", "hint", "delivered", "deferred", "void",
-	"deleting", "gone", "seen", "failed", "moved", "inexact", "mark",
+	"deleting", "gone", "seen", "failed", "moved", "inexact", "clock", "mark",
 };
 
 static bool has_text(enum record_type type)
