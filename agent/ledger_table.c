@@ -181,7 +181,8 @@ static bool apply_moved(struct ledger *l, struct ledger_entry *e,
 	entry_listed(e, r->listed);
 	if (e->uid_len == r->uid_len && memcmp(e->uid, r->uid, r->uid_len) == 0)
 		return true;
-	l->moved = true;
+	/* One that had none may get its first. */
+	l->moved |= e->uid_len != 0;
 	if (l->buckets == NULL) {
 		entry_rename(l, e, r);
 		return true;

@@ -69,6 +69,8 @@ static const struct field fields[] = {
 	  INT64_MAX },
 	{ "cert_warned", FIELD_TIME, AT(cert_warned), INT64_MAX },
 	{ "clock", FIELD_TIME, AT(clock), INT64_MAX },
+	{ "settled", FIELD_COUNT, AT(settled), UINT64_MAX },
+	{ "epoch", FIELD_TEXT, AT(epoch), ROOM(epoch) },
 	RECALL(key), RECALL(before), RECALL(after), RECALL(mechanism),
 	{ "recall_learned", FIELD_TIME, AT(recall.learned), INT64_MAX },
 	{ "recall_doubted", FIELD_TIME, AT(recall.doubted), INT64_MAX },

@@ -60,6 +60,8 @@ struct memory {
 	 * folder has our marker: digest of both. */
 	char marked[DIGEST_LEN + 1];
 	int64_t clock;			/* pass_clock.c: judged then */
+	uint64_t settled;		/* struct plan_past, of the... */
+	char epoch[17];			/* ...ledger of this epoch */
 	/* When a person was last warned that the server keeps messages for
 	 * too short a time, says that it is broken for good, or has a
 	 * certificate that ends soon. */

@@ -171,21 +171,28 @@ static const char *known_uid(void *arg, const char *uid, size_t len)
 	return ledger_uid(known->ledger, uid, len, &known->next);
 }
 
+/* Another ledger's ids are others. */
+static uint64_t settled(const struct pass *pass)
+{
+	return strcmp(pass->memory.epoch, ledger_epoch(pass->ledger)) == 0
+		? pass->memory.settled : 0;
+}
+
 static bool list(struct pass *pass, struct err *err)
 {
+	struct plan_past past = { clock_wall(), pass->now, 0, settled(pass) };
 	struct known known = { pass->ledger, 0 };
 	const struct listing_store store = { known_uid, &known };
-	uint64_t last = 0;
 
 	pass_tell(pass, PHASE_LIST);
 	if (!client_listing(pass->client, pass->arena, &store, &pass->listing,
 		err))
 		return false;
-	if (!pass->listing.has_uids && !without_uids(pass, &last, err))
+	if (!pass->listing.has_uids && !without_uids(pass, &past.last, err))
 		return false;
 	pass->counts->listed = pass->listing.count;
 	plan_make(&pass->plan, &pass->listing, pass->ledger, pass->account,
-		last, pass->now, pass->arena);
+		&past, pass->arena);
 	pass->work = arena_array(pass->arena, pass->plan.count,
 		sizeof(*pass->work));
 	return true;
@@ -258,6 +265,7 @@ static bool hold_session(struct pass *pass, struct err *err)
 	if (!deal_with_all(pass, err))
 		return false;
 	pass_note_glance(pass);
+	pass_note_settled(pass);
 	return true;
 }
 

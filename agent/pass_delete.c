@@ -51,8 +51,15 @@ bool pass_delete(struct pass *pass, struct err *err)
 	return false;
 }
 
-/* Deleted in an earlier session whose QUIT went unanswered, and not listed
- * any more. */
+/* Not listed any more: what was deleted in an earlier session whose QUIT went
+ * unanswered, and what came while the server told no UIDs. */
+static bool has_vanished(const struct pass *pass, const struct ledger_entry *e)
+{
+	return !e->claimed && (e->state == LEDGER_DELETING
+		|| (e->state == LEDGER_DELIVERED && e->uid_len == 0
+			&& pass->listing.has_uids));
+}
+
 static bool note_vanished(struct pass *pass, struct err *err)
 {
 	struct ledger_entry *e;
@@ -64,7 +71,7 @@ static bool note_vanished(struct pass *pass, struct err *err)
 			return true;
 	for (i = 0; i < ledger_count(pass->ledger); i++) {
 		e = ledger_at(pass->ledger, i);
-		if (e->state == LEDGER_DELETING && !e->claimed
+		if (has_vanished(pass, e)
 		    && !ledger_gone(pass->ledger, e, err))
 			return false;
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/base/clock.h"
@@ -68,6 +69,23 @@ void pass_learn_server(struct pass *pass)
 		judge_certificate(pass, tls_expiry(tls));
 	pass->report->login_delay = capa_login_delay(capa);
 	judge_expiry(pass, capa);
+}
+
+/* Is there an entry now for all that was listed? What is too large to come is
+ * no copy of what has come. */
+void pass_note_settled(struct pass *pass)
+{
+	const struct plan_message *m = pass->plan.messages;
+	size_t i;
+
+	if (!pass->listing.has_uids)
+		return;
+	for (i = 0; i < pass->plan.count; i++)
+		if (m[i].entry == NULL && m[i].action != PLAN_SKIP)
+			return;
+	pass->memory.settled = ledger_next_id(pass->ledger);
+	snprintf(pass->memory.epoch, sizeof(pass->memory.epoch), "%s",
+		ledger_epoch(pass->ledger));
 }
 
 void pass_forget_glance(struct pass *pass)

@@ -117,6 +117,8 @@ void pass_learn_server(struct pass *pass);
  * failed for single messages alone has found the server as it was. */
 void pass_forget(struct pass *pass);
 void pass_forget_glance(struct pass *pass);
+/* After a pass that went through and has listed all: for plan_past. */
+void pass_note_settled(struct pass *pass);
 /* The report is complete but for its turn: fills that in, and leaves all of
  * it to the next pass. */
 void pass_remember(struct pass *pass);

@@ -15,10 +15,11 @@
  * servers let a sender choose the UID, so before a message of an earlier pass
  * is deleted, and whenever UID and size do not settle it, its header decides
  * (TOP); where that is not possible, its content does (RETR, then compared).
- * When no message is known by its UID, or many new ones have the sizes of
- * known ones that are missing, the server has probably given out new UIDs:
- * then header or content decide across UIDs. Without such a sign header and
- * content must both agree.
+ * When no message is known by its UID although others should be there, or many
+ * new ones have the sizes of known ones that are missing, the server has
+ * given out new UIDs: then header or content decide across UIDs, whatever the
+ * sizes. Without such a sign header and content must both agree. See
+ * plan_lost.c.
  */
 
 enum plan_action {
@@ -38,13 +39,31 @@ struct plan_message {
 	struct ledger_entry *entry;	/* what it is known as, or NULL */
 	struct ledger_entry *failed;	/* earlier failures to get it, or NULL */
 	bool moved;			/* `entry` has another UID: note it */
+	bool familiar;			/* its UID and size are known */
 };
 
-struct plan_lost {
-	struct ledger_entry *entry;
-	uint64_t size, key;		/* key: of the digest */
-	size_t claimed;			/* of the first of a size and key: so
-					 * many of them are not free any more */
+/* Entries that no listed message claims by its UID, in the order of a digest. */
+struct plan_index {
+	struct plan_lost {
+		struct ledger_entry *entry;
+		uint64_t key;		/* of the digest */
+		/* Of the first of a key, and of the first of a key and size:
+		 * so many of them are not free any more. */
+		uint32_t taken, taken_sized;
+	} *lost;
+	size_t count;
+};
+
+/* What is known besides listing and ledger. */
+struct plan_past {
+	/* Now, and the time of which ages are counted (pass_clock.c). */
+	int64_t now, judged;
+	/* What LAST said if the server has no UIDL, else 0: with keep, messages
+	 * up to it are known. */
+	uint64_t last;
+	/* Entries below this id were there before a pass that left nothing on
+	 * the server that it had not dealt with. */
+	uint64_t settled;
 };
 
 struct plan {
@@ -56,24 +75,24 @@ struct plan {
 	int64_t oldest;
 	const struct account *account;
 	struct ledger *ledger;
-	int64_t now;
+	struct plan_past past;
 	uint64_t searched;		/* entries of one UID */
+	size_t nameless;		/* entries without a UID */
+	bool unnamed;			/* ...that no message without one is */
 	bool renumbered;		/* the server has given out new UIDs */
-	/* Entries that no listed message claims by its UID, twice: in the order
-	 * of size and the one digest, and of size and the other. */
-	struct plan_lost *by_header, *by_content;
-	size_t lost_count;
+	bool returned;			/* and shows what was deleted... */
+	bool restored;			/* ...so much that headers suffice */
+	struct plan_index by_header, by_content;
 };
 
 /* Is it time to delete this delivered message? */
 bool plan_due(const struct account *account, const struct ledger *ledger,
 	const struct ledger_entry *entry, int64_t now);
 
-/* `last` is what LAST said if the server has no UIDL, else 0: with keep,
- * messages up to it are known. Claims entries of the ledger. */
+/* Claims entries of the ledger. */
 void plan_make(struct plan *plan_r, const struct listing *listing,
-	struct ledger *ledger, const struct account *account, uint64_t last,
-	int64_t now, struct arena *arena);
+	struct ledger *ledger, const struct account *account,
+	const struct plan_past *past, struct arena *arena);
 
 /* The header of a PLAN_CHECK message is here, or cannot be had (NULL):
  * settles its action. */

@@ -37,10 +37,6 @@
  * packet or two. The larger ones at least so often. */
 #define LIMIT_GLANCE_COUNT	100
 #define LIMIT_GLANCE_S		3600
-/* Passes are hardly further apart: a laptop that nobody opened over a holiday.
- * And a clock that is set right, or comes from another time zone. */
-#define LIMIT_CLOCK_GAP_S	(45 * 86400)
-#define LIMIT_CLOCK_BACK_S	86400
 /* How long ahead of a certificate's end its owner hears of it. */
 #define LIMIT_CERT_WARN_S	(14 * 86400)
 /* Commands not yet answered: some 1400 RETRs, so that a long line stays full

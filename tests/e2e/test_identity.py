@@ -98,6 +98,243 @@ def own_lines(_env):
     tap.each(itertools.product(KINDS, (True, "14d")), play)
 
 
+# All UIDs are others.
+
+
+def by_lf(message):
+    """The size of MESSAGE as a server counts that stores no CR."""
+    return len(message.replace(b"\r\n", b"\n"))
+
+
+SIZES = {"14 more": lambda message: len(message) + 14, "LF counted": by_lf,
+         "all alike": lambda message: 5000}
+
+
+def wandering(server):
+    """From now on each answer has another body."""
+    times = itertools.count()
+
+    def alter(_verb, _uid, data):
+        return data + b"served %d times\r\n" % next(times)
+    server.alter = alter
+
+
+def without(verb):
+    """What a server does that does not know VERB; nothing if there is none."""
+    return {verb} if verb else set()
+
+
+@tap.case("all UIDs and all sizes change: nothing comes twice, and all can be deleted")
+def migrated(_env):
+    def play(setting):
+        kind, count, size, lacks = setting
+        messages = KINDS[kind](count)
+        with playing(messages, keep=True) as (one, server):
+            server.without = without(lacks)
+            one.fetch_ok()
+            server.size = SIZES[size]
+            renumber(server, 1)
+            one.fetch_ok()
+            here_once(one, messages, "after the migration")
+            if kind == "with Received" and not lacks:
+                tap.equal(server.count("RETR"), 0, "retrieved after the migration")
+            server.asked.clear()
+            one.fetch_ok()
+            tap.equal(server.count("RETR"), 0, "retrieved once the new UIDs are known")
+            server.size = len
+            renumber(server, 2)
+            server.put(KINDS[kind](4, seed=9), "new-%02d")
+            one.fetch_ok()
+            messages = messages + KINDS[kind](4, seed=9)
+            here_once(one, messages, "after another one, with new mail")
+            configure(one, server, keep=False)
+            one.fetch_ok()
+            here_once(one, messages, "after keep: false")
+            tap.equal(list(server.drop), [], "left on the server")
+    tap.each([*itertools.product(KINDS, (3, 60), SIZES, (None,)),
+              *itertools.product(KINDS, (12,), ("14 more",), ("TOP", "PIPELINING", "CAPA"))],
+             play)
+
+
+@tap.case("all UIDs and sizes change, and bodies are served otherwise each time")
+def migrated_wandering(_env):
+    def play(setting):
+        kind, size, lacks = setting
+        messages = KINDS[kind](12)
+        with playing(messages, keep="14d") as (one, server):
+            server.without = without(lacks)
+            wandering(server)
+            one.fetch_ok()
+            server.size = SIZES[size]
+            for generation in (1, 2):
+                renumber(server, generation)
+                one.fetch_ok()
+                one.fetch_ok()
+                here_once(one, messages, "generation %d" % generation)
+            wrong(one, 15 * DAY)
+            one.fetch_ok()
+            here_once(one, messages, "after 15 days")
+            tap.equal(list(server.drop), [], "left after 15 days")
+    tap.each(itertools.product(KINDS, SIZES, (None, "TOP")), play)
+
+
+@tap.case("all UIDs and sizes change, and the session breaks, or may only fetch a few")
+def migrated_in_parts(_env):
+    def play(setting):
+        kind, place, limit = setting
+        messages = KINDS[kind](24)
+        with playing(messages, keep=True) as (one, server):
+            one.fetch_ok()
+            server.size = SIZES["14 more"]
+            renumber(server, 1)
+            configure(one, server, keep=True, limits={"messages": limit})
+            uid = list(server.drop)[place]
+            server.poison = {(verb, uid): ("reset",) for verb in ("TOP", "RETR")}
+            one.fetch()
+            server.poison.clear()
+            for _ in range(24 // limit + 2):
+                one.fetch_ok()
+                here_once(one, messages)
+            configure(one, server, keep=False)
+            one.fetch_ok()
+            here_once(one, messages, "after keep: false")
+            tap.equal(list(server.drop), [], "left on the server")
+    tap.each(itertools.product(KINDS, (0, 11, 23), (5, 24)), play)
+
+
+# Mail that comes back.
+
+
+@tap.case("keep: false, and the server is restored with new UIDs: nothing comes twice")
+def restored(_env):
+    def play(setting):
+        kind, count, wander, lacks = setting
+        messages = KINDS[kind](count)
+        with playing(messages, keep=False) as (one, server):
+            server.without = without(lacks)
+            backup = dict(server.drop)
+            if wander:
+                wandering(server)
+            one.fetch_ok()
+            one.fetch_ok()
+            tap.equal(list(server.drop), [], "left on the server")
+            for generation in (1, 2):
+                server.drop = dict(backup)
+                renumber(server, generation)
+                new = KINDS[kind](2, seed=20 + generation)
+                server.put(new, "new-%02d")
+                messages = messages + new
+                one.fetch_ok()
+                here_once(one, messages, "restored, %d" % generation)
+                tap.equal(list(server.drop), [], "left on the server")
+    tap.each([*itertools.product(KINDS, (4, 6, 40), (False,), (None, "TOP")),
+              ("with Received", 40, True, None)], play)
+
+
+@tap.case("keep: false, restored with new UIDs, and only a few may come in a pass")
+def restored_in_parts(_env):
+    def play(kind):
+        messages = KINDS[kind](20)
+        with playing(messages, keep=False) as (one, server):
+            backup = dict(server.drop)
+            for _ in range(2):
+                one.fetch_ok()
+            server.drop = backup
+            renumber(server, 1)
+            configure(one, server, keep=False, limits={"messages": 3})
+            for _ in range(8):
+                one.fetch_ok()
+            here_once(one, messages)
+            tap.equal(list(server.drop), [], "left on the server")
+    tap.each(KINDS, play)
+
+
+@tap.case("one message that somebody puts on the server again is fetched again")
+def put_again(_env):
+    messages = marked(6)
+    with playing(messages, keep=False) as (one, server):
+        for _ in range(2):
+            one.fetch_ok()
+        server.put(messages[2:3], "again-%d")
+        one.fetch_ok()
+        here_once(one, messages + messages[2:3])
+
+
+@tap.case("messages moved away and back, with new UIDs: nothing comes twice")
+def moved_back(_env):
+    def play(setting):
+        kind, count, size, keep = setting
+        messages = KINDS[kind](12)
+        with playing(messages, keep=keep) as (one, server):
+            one.fetch_ok()
+            away = {uid: server.drop.pop(uid) for uid in list(server.drop)[2:2 + count]}
+            one.fetch_ok()
+            server.size = size
+            server.drop.update(("back-" + uid, message) for uid, message in away.items())
+            server.put(KINDS[kind](2, seed=31), "new-%02d")
+            messages = messages + KINDS[kind](2, seed=31)
+            for _ in range(2):
+                one.fetch_ok()
+                here_once(one, messages)
+            configure(one, server, keep=False)
+            one.fetch_ok()
+            here_once(one, messages, "after keep: false")
+            tap.equal(list(server.drop), [], "left on the server")
+    tap.each(itertools.product(KINDS, (1, 5, 12), (len, SIZES["14 more"]), (True, "14d")), play)
+
+
+@tap.case("copies of one message that wait on the server are not taken for what was deleted")
+def copies(_env):
+    def play(setting):
+        kind, lost_quit = setting
+        messages = KINDS[kind](1) * 7
+        with playing(messages, keep=False, limits={"messages": 2}) as (one, server):
+            if lost_quit:
+                server.poison["QUIT", ""] = ("close",)  # it deletes all the same
+                one.fetch()
+                server.poison.clear()
+            for _ in range(4):
+                one.fetch_ok()
+            tap.equal(len(readers.maildir(one.path("Mail"))), 7, "copies delivered")
+            tap.equal(list(server.drop), [], "left on the server")
+    tap.each(itertools.product(KINDS, (False, True)), play)
+
+
+# A server that tells UIDs today, and none tomorrow.
+
+
+@tap.case("UIDL refused, then answered: nothing comes twice")
+def uidl_comes_back(_env):
+    def play(setting):
+        kind, keep, lacks = setting
+        messages = KINDS[kind](6)
+        with playing(messages, keep=keep) as (one, server):
+            server.without = {"UIDL", "LAST"} if keep is False else {"UIDL"}
+            server.without |= without(lacks)
+            if keep is False:
+                server.poison["QUIT", ""] = ("close",)
+            one.fetch()
+            here_once(one, messages)
+            server.poison.clear()
+            server.without = without(lacks)
+            server.put(KINDS[kind](2, seed=4), "new-%02d")
+            messages = messages + KINDS[kind](2, seed=4)
+            for _ in range(2):
+                one.fetch_ok()
+                here_once(one, messages, "with UIDs")
+            server.asked.clear()
+            one.fetch_ok()
+            tap.equal(server.count("RETR"), 0, "retrieved once the UIDs are known")
+            server.put(KINDS[kind](1, seed=5), "newer-%02d")
+            one.fetch_ok()
+            tap.check(server.count("TOP") <= 8, "old entries still ask for headers")
+            configure(one, server, keep=False)
+            one.fetch_ok()
+            tap.equal(list(server.drop), [], "left on the server")
+            here_once(one, messages + KINDS[kind](1, seed=5), "in the end")
+    tap.each(itertools.product(KINDS, (True, "14d", False), (None, "TOP")), play)
+
+
 # Ages, by a clock that is wrong.
 
 DAY, YEAR = 86400, 366 * 86400

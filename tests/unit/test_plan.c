@@ -17,6 +17,7 @@ static struct err err = ERR_INIT;
 static struct account account;
 static struct arena *arena;
 static struct plan plan;
+static struct plan_past past = { .now = NOW, .judged = NOW };
 static struct ledger *ledger;
 static struct listing listing;
 static struct listed listed[MAX_MESSAGES];
@@ -164,7 +165,8 @@ static void setup(const char *entries, const char *messages, uint64_t last)
 	arena = arena_new();
 	read_ledger(entries);
 	read_listing(messages);
-	plan_make(&plan, &listing, ledger, &account, last, NOW, arena);
+	past.last = last;
+	plan_make(&plan, &listing, ledger, &account, &past, arena);
 }
 
 static void teardown(void)
@@ -264,7 +266,7 @@ static void test_same_uid(void)
 	listing = (struct listing){ many, count, true };
 	/* The first of two takes the entry that is always looked at. */
 	many[count - 2].size = many[count - 1].size = 1000;
-	plan_make(&plan, &listing, ledger, &account, 0, NOW, arena);
+	plan_make(&plan, &listing, ledger, &account, &past, arena);
 	last = &plan.messages[plan.count - 1];
 	tap_ok(plan.messages[0].action == PLAN_CHECK
 		&& plan.staying == 1 && last->action == PLAN_FETCH
@@ -422,7 +424,7 @@ static void test_limit(const struct limit *l)
 {
 	keep('k');
 	account.limits = l->limits;
-	setup("d:k:77:c:h", l->messages, 0);
+	setup(l->messages[0] == 'k' ? "d:k:77:c:h" : "", l->messages, 0);
 	plan_limit(&plan);
 	tap_ok(is(l->expected), "limits: %s", l->name);
 	teardown();
@@ -464,11 +466,10 @@ static void test_renumbered(size_t known, size_t fresh, size_t expected)
 	if (checks != expected)
 		tap_note("%zu are", checks);
 	for (i = 0; checks != 0 && i < plan.count; i++) {
-		snprintf(header, sizeof(header), "h%zu", i ^ 1);
+		snprintf(header, sizeof(header), "other%zu", i);
 		id = identity_of("x", header);
 		plan_checked(&plan, &plan.messages[i], &id);
 	}
-	/* Each size belongs to one: the neighbour's header is not ours. */
 	for (i = 0; i < plan.count; i++)
 		checks += plan.messages[i].action == PLAN_FETCH;
 	tap_ok(checks == expected + fresh, "others' headers change nothing");
@@ -482,6 +483,87 @@ static void test_renumbered(size_t known, size_t fresh, size_t expected)
 	tap_ok(checks == (expected < known ? expected : known),
 		"their own do");
 	teardown();
+}
+
+/* What a message under a new UID must hold to be a known one: its header is
+ * asked for, or all of it is read, as the answers say. */
+static const struct lost {
+	const char *name, *entries, *messages, *top, *retr, *last;
+	uint64_t settled;
+} lost[] = {
+	{ "all UIDs and sizes are others", "d:a:5:c:h", "b:19", "x:h", NULL,
+		"keep", 0 },
+	{ "and another header", "d:a:5:c:h", "b:19", "x:i", "c:i", "keep", 0 },
+	{ "and all is another", "d:a:5:c:h", "b:19", "x:i", "y:i", "fetch", 0 },
+	{ "a weak header is not enough unread", "d:a:5:c:~h", "b:19", "x:~h",
+		"c:~h", "keep", 0 },
+	{ "but it is when it was read", "d:a:5:c:~h", "b:19", "x:~h", "y:~h",
+		"keep", 0 },
+	{ "not so another weak one", "d:a:5:c:~h", "b:19", "x:~i", "y:~i",
+		"fetch", 0 },
+	{ "nor a weak one for a strong one", "d:a:5:c:h", "b:19", "x:~h",
+		"y:~h", "fetch", 0 },
+	{ "two of one header and other sizes: content", "d:a:5:c:h d:b:6:e:h",
+		"x:19 y:20", "x:h", "e:h", "keep", 0 },
+	{ "two of one header, and its size", "d:a:5:c:h d:b:6:e:h",
+		"x:6 y:20", "x:h", NULL, "keep", 0 },
+	{ "moved back", "d:a:5:c:h d:k:9:e:j", "b:19 k:9", NULL, "c:h",
+		"keep", 3 },
+	{ "moved back, weak", "d:a:5:c:~h d:k:9:e:j", "b:19 k:9", NULL,
+		"c:~h", "keep", 3 },
+	{ "moved back, no header", "d:a:5:c:- d:k:9:e:j", "b:5 k:9", NULL,
+		"c:-", "fetch", 3 },
+	{ "moved back, another body", "d:a:5:c:h d:k:9:e:j", "b:5 k:9", NULL,
+		"y:h", "fetch", 3 },
+	{ "it may be a copy that waited", "d:a:5:c:h d:k:9:e:j", "b:19 k:9",
+		NULL, "c:h", "fetch", 1 },
+	{ "gone, and one comes back", "g:a:5:c:h", "b:5", NULL, "c:h",
+		"fetch", 2 },
+	{ "gone, and four come back",
+		"g:a:5:c:h g:b:6:d:i g:c:7:e:j g:d:8:f:k",
+		"w:5 x:6 y:7 z:8", NULL, "c:h", "keep", 5 },
+	{ "gone, they may be copies that waited",
+		"g:a:5:c:h g:b:6:d:i g:c:7:e:j g:d:8:f:k",
+		"w:5 x:6 y:7 z:8", NULL, "c:h", "fetch", 1 },
+	{ "it had no UID", "d::5:c:h d:k:9:e:j", "b:19 k:9", "x:h", NULL,
+		"keep", 0 },
+	{ "it had no UID, and content decides", "d::5:c:- d:k:9:e:j",
+		"b:19 k:9", "x:-", "c:-", "keep", 0 },
+	{ "it had no UID, and is another", "d::5:c:h d:k:9:e:j", "b:19 k:9",
+		"x:i", "y:i", "fetch", 0 },
+	{ "may be gone: a copy", "x:a:5:c:h", "b:5", NULL, "c:h", "fetch", 0 },
+};
+
+static void test_lost(const struct lost *l)
+{
+	struct plan_message *m;
+	struct identity id;
+	const char *text;
+	bool ok = true;
+
+	keep('k');
+	past.settled = l->settled;
+	setup(l->entries, l->messages, 0);
+	m = &plan.messages[0];
+	if (l->top != NULL) {
+		text = l->top;
+		ok = m->action == PLAN_CHECK;
+		id = read_identity(&text);
+		plan_checked(&plan, m, &id);
+	}
+	if (l->retr != NULL) {
+		text = l->retr;
+		ok = ok && m->action == PLAN_FETCH;
+		id = read_identity(&text);
+		plan_recognise(&plan, m, &id);
+	}
+	tap_ok(ok && strcmp(words[m->action], l->last) == 0
+		&& (m->entry != NULL) == (m->action == PLAN_KEEP)
+		&& m->moved == (m->entry != NULL), "%s", l->name);
+	if (!ok || strcmp(words[m->action], l->last) != 0)
+		tap_note("it is: %s", words[m->action]);
+	teardown();
+	past.settled = 0;
 }
 
 /* Many messages of one size under new UIDs, two by two the same. */
@@ -509,7 +591,7 @@ static void test_alike(void)
 			.number = (uint32_t)i + 1 };
 	}
 	listing = (struct listing){ many, MANY, true };
-	plan_make(&plan, &listing, ledger, &account, 0, NOW, arena);
+	plan_make(&plan, &listing, ledger, &account, &past, arena);
 	for (i = MANY; i-- > 0;) {
 		snprintf(name, sizeof(name), "%zu", i / 2);
 		id = identity_of(i % 3 == 0 ? name : "x", name);
@@ -543,7 +625,7 @@ static void test_notice(void)
 	e = put_intent(ledger, what.uid, what.uid_len, what.listed,
 		&what.identity);
 	e->claimed = false;
-	plan_make(&plan, &listing, ledger, &account, 0, NOW, arena);
+	plan_make(&plan, &listing, ledger, &account, &past, arena);
 	tap_ok(!plan.renumbered && plan.messages[0].action == PLAN_FETCH
 		&& plan.messages[1].action == PLAN_FETCH,
 		"a notice is none of the server's messages");
@@ -561,6 +643,8 @@ int main(void)
 		test_decision(&decisions[i]);
 	for (i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
 		test_answer(&answers[i]);
+	for (i = 0; i < sizeof(lost) / sizeof(lost[0]); i++)
+		test_lost(&lost[i]);
 	test_same_uid();
 	test_claims();
 	test_staying();
@@ -570,7 +654,7 @@ int main(void)
 	test_renumbered(20, 20, 20);
 	test_renumbered(20, 5, 5);
 	test_renumbered(1, 1, 1);
-	test_renumbered(5, 11, 5);
+	test_renumbered(5, 11, 11);
 	test_alike();
 	test_notice();
 	scratch_end();
