@@ -21,8 +21,8 @@ def quoted(text):
 class Others:
     """What the others have done to a world."""
 
-    def __init__(self, w, scene, after_cut=False):
-        self.w, self.scene, self.after_cut = w, scene, after_cut
+    def __init__(self, w, scene, after_cut=False, start=None):
+        self.w, self.scene, self.after_cut, self.start = w, scene, after_cut, start
         self.excuse = oracle.Excuse()
         self.later = 0          # seconds that have passed
         self.mail = w.path("mail")
@@ -40,8 +40,9 @@ class Others:
     def near(self, rng, names=()):
         """The neighbours."""
         if self.all is None:
-            self.all = neighbours.Neighbours(self.w, self.scene, crew.before(self.scene.name),
-                                             self.excuse, self.after_cut)
+            start = self.start or crew.before(self.scene.name)
+            self.all = neighbours.Neighbours(self.w, self.scene, start, self.excuse,
+                                             self.after_cut)
         self.all.come(rng, names)
         self.later = self.all.later
 

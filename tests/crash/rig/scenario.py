@@ -83,6 +83,11 @@ class Scenario:
         w.configure(self)
         w.serve(self.texts)
 
+    def start_anew(self, w):
+        """The same, in a world that is used for other scenarios, too."""
+        self._begin(w)
+        self.prepare(w)
+
     def start(self, w, before):
         """The same, from the snapshot of a world that was prepared."""
         self._begin(w)

@@ -99,6 +99,12 @@ class Shim:
         names = "count hits syncs log_used log_lost clock files pids".split()
         return dict(zip(names, _COUNTS.unpack_from(self.map, _ORDERS.size)))
 
+    def processes(self):
+        """The processes of the last run."""
+        count = min(self.counts()["pids"], 256)
+        at = _ORDERS.size + _COUNTS.size
+        return [struct.unpack_from("<i", self.map, at + 8 * n)[0] for n in range(count)]
+
     def log(self):
         """The calls of the last run, if it was to be logged."""
         counts = self.counts()

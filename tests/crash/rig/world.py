@@ -73,9 +73,9 @@ def _alarm(_number, _frame):
 class World:
     """Folders, configuration and processes of one user."""
 
-    def __init__(self, folder, port, programs):
+    def __init__(self, folder, port, programs, home=None):
         self.folder, self.port, self.programs = folder, port, programs
-        self.home = folder + "/home"
+        self.home = home or folder + "/home"
         self.drops = [folder + "/" + user for _account, user in ACCOUNTS]
         self.accounts = 1
         self.source = folder + "/source"
