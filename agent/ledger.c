@@ -402,3 +402,9 @@ bool ledger_gone(struct ledger *l, struct ledger_entry *entry,
 {
 	return record_state(l, RECORD_GONE, entry, err);
 }
+
+bool ledger_left(struct ledger *l, struct ledger_entry *entry,
+	struct err *err)
+{
+	return record_state(l, RECORD_LEFT, entry, err);
+}

@@ -17,7 +17,8 @@
  *	   \-> deferred (refused; tried again)     \-> delivered (DELE failed)
  *	    \-> void (nothing is left; fetch it again)
  *	failed (the server would not hand it over) -> void, when it did
- *	baseline (marked as seen by a person, never fetched or deleted)
+ *	baseline (marked as seen by a person, never fetched or deleted; or left
+ *		on the server because it was cut short)
  *
  * Records collect in memory until ledger_flush() hands them to the kernel
  * (they survive our death) or ledger_sync() makes them durable (they survive
@@ -107,6 +108,10 @@ bool ledger_baseline(struct ledger *ledger, const struct ledger_what *what,
 /* The server's listed sizes are not exact; see pass_step.c. */
 bool ledger_note_inexact(struct ledger *ledger, struct err *err) MUST_USE;
 bool ledger_sizes_inexact(const struct ledger *ledger);
+/* A delivered message stays on the server for good: LEDGER_BASELINE. Being
+ * delivered once more takes that back. */
+bool ledger_left(struct ledger *ledger, struct ledger_entry *entry,
+	struct err *err) MUST_USE;
 /* The clock has jumped, and says `now`: what is older is of this age, and so
  * is what is not yet to be. */
 bool ledger_note_clock(struct ledger *ledger, int64_t now, struct err *err)

@@ -68,6 +68,7 @@ static const struct {
 	[RECORD_INEXACT] = { "inexact", "t" },
 	[RECORD_MARKED] = { "marked", "tnd" },
 	[RECORD_UNMARKED] = { "unmarked", "td" },
+	[RECORD_LEFT] = { "left", "it" },
 	[RECORD_CLOCK] = { "clock", "t" },
 	[RECORD_MARK] = { "mark", "tb" },
 };

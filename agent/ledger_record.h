@@ -34,6 +34,7 @@ enum record_type {
 	RECORD_INEXACT,		/* the server's sizes are not exact */
 	RECORD_MARKED,		/* a destination's folder has our marker */
 	RECORD_UNMARKED,	/* and it need not have it any more */
+	RECORD_LEFT,		/* delivered, and never to be deleted */
 	RECORD_CLOCK,		/* ages are counted from here */
 	RECORD_MARK,		/* everything before it is durable */
 	RECORD_TYPES

@@ -254,21 +254,10 @@ static bool apply_to_all(struct ledger *l, const struct record *r)
 	}
 }
 
-bool ledger_apply(struct ledger *l, const struct record *r)
+/* A record of an entry that is there. */
+static bool apply_to(struct ledger *l, struct ledger_entry *e,
+	const struct record *r)
 {
-	struct ledger_entry *e;
-
-	if (r->time != 0)
-		l->noted = r->time;
-	if (apply_to_all(l, r))
-		return true;
-	e = ledger_by_id(l, r->id);
-	if (r->type == RECORD_SEEN || (r->type == RECORD_INTENT && e == NULL))
-		return apply_new(l, r);
-	if (e == NULL && r->type == RECORD_FAILED)
-		return apply_new(l, r);
-	if (r->type == RECORD_LEDGER || r->type == RECORD_FILE || e == NULL)
-		return false;
 	switch (r->type) {
 	case RECORD_INTENT:
 		if (e->state != LEDGER_INTENT)
@@ -289,6 +278,9 @@ bool ledger_apply(struct ledger *l, const struct record *r)
 		break;
 	case RECORD_MOVED:
 		return apply_moved(l, e, r);
+	case RECORD_LEFT:
+		entry_state(l, e, LEDGER_BASELINE);
+		break;
 	case RECORD_VOID:
 		entry_state(l, e, LEDGER_VOID);
 		break;
@@ -311,6 +303,24 @@ bool ledger_apply(struct ledger *l, const struct record *r)
 		return false;
 	}
 	return true;
+}
+
+bool ledger_apply(struct ledger *l, const struct record *r)
+{
+	struct ledger_entry *e;
+
+	if (r->time != 0)
+		l->noted = r->time;
+	if (apply_to_all(l, r))
+		return true;
+	e = ledger_by_id(l, r->id);
+	if (r->type == RECORD_SEEN || (r->type == RECORD_INTENT && e == NULL))
+		return apply_new(l, r);
+	if (e == NULL && r->type == RECORD_FAILED)
+		return apply_new(l, r);
+	if (r->type == RECORD_LEDGER || r->type == RECORD_FILE || e == NULL)
+		return false;
+	return apply_to(l, e, r);
 }
 
 void ledger_short_uid(const char **uid, size_t *len, char *room)

@@ -108,6 +108,10 @@ static void message_done(void *arg, struct batch_slot *slot)
 	else
 		pass_forgive(pass, m);
 	m->entry = slot->entry;
+	if (m->cut && slot->item.state == ITEM_DELIVERED) {
+		pass_leave_there(pass, m);
+		return;
+	}
 	m->action = slot->item.state == ITEM_DELIVERED
 		&& plan_due(pass->account, pass->ledger, slot->entry,
 			clock_wall())

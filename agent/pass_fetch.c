@@ -161,7 +161,7 @@ static bool begin(struct pass *pass, struct batch_slot **slot_r,
 }
 
 static bool retrieve(struct pass *pass, struct batch_slot **slot_r,
-	const struct plan_message *m, struct err *err)
+	struct plan_message *m, struct err *err)
 {
 	struct dest *dest = pass->batch.dest;
 	enum pump_result result;
@@ -242,6 +242,7 @@ static bool take_message(struct pass *pass, struct plan_message *m,
 		headers_identity(pass->headers))) {
 		/* Half a message, or one that is here already. */
 		drop(pass, slot);
+		m->cut = false;
 		return ok && pass_note_known(pass, m, err);
 	}
 	slot->owner = m;
@@ -360,8 +361,10 @@ bool pass_fetch(struct pass *pass, struct err *err)
 	pass_tell(pass, PHASE_FETCH);
 	if (client_window(pass->client, &window, err)
 	    && client_in_step(pass->client, err)) {
+		if (!commit(pass, err))
+			return false;
 		pass_learn_sizes(pass);
-		return commit(pass, err);
+		return ledger_flush(pass->ledger, err);
 	}
 	if (!pass->spoiled)
 		blame(pass, &window, err);
@@ -369,7 +372,11 @@ bool pass_fetch(struct pass *pass, struct err *err)
 		pass->spoiled = true;
 	/* What came whole before the line broke is delivered all the same: on
 	 * a bad line nothing would ever arrive otherwise. */
-	if (!pass->spoiled && !commit(pass, &why))
+	if (pass->spoiled)
+		return false;
+	if (commit(pass, &why))
+		pass_learn_sizes(pass);
+	else
 		log_err(LOG_LEVEL_WARN, &why);
 	return false;
 }

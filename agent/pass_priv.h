@@ -46,16 +46,14 @@ struct pass {
 	/* Messages that found no room on the disk, and what they need. */
 	uint64_t no_room, no_room_bytes;
 	const char *no_room_path;
-	/* A message was retrieved that is not durable here: no QUIT, by which
-	 * some servers take it for read. */
-	bool no_quit;
+	bool no_quit;			/* by it, some take for read what is not here */
 	/* The destination failed, or the server's answers may be out of step:
 	 * what is staged and not committed stays so. */
 	bool spoiled;
 	bool lockstep;			/* one command at a time */
 	bool out_of_step;		/* hold the session again, in lockstep */
 	unsigned int complaints;	/* see pass_loudness() */
-	uint64_t odd_sizes;		/* messages of another size than listed */
+	uint64_t odd_sizes, exact_sizes;	/* other than listed, as listed */
 	uint64_t stat_size;		/* pass_glance.c: what STAT said, or 0 */
 	struct batch batch;		/* last: its slots are not zeroed */
 };
@@ -70,13 +68,16 @@ uint64_t pass_number(const struct pass *pass, size_t i);
 
 /* A message of `bytes` bytes came for m: ERR_PROTO if it may be another one's.
  * With out_of_step set, pass_start_over() and another session are due. */
-bool pass_in_step(struct pass *pass, const struct plan_message *m,
+bool pass_in_step(struct pass *pass, struct plan_message *m,
 	uint64_t bytes, struct err *err) MUST_USE;
 void pass_start_over(struct pass *pass);
 /* Takes away what is staged and not committed. */
 void pass_drop_staged(struct pass *pass);
-/* After a session: remembers a server whose sizes are not exact. */
+/* After what was fetched is committed: remembers a server whose sizes are not
+ * exact. Where they are, what was cut short stays on the server. */
 void pass_learn_sizes(struct pass *pass);
+/* A message that was cut short was delivered: it is not to be deleted. */
+void pass_leave_there(struct pass *pass, struct plan_message *m);
 
 /* How to tell what the server refuses for one more message. */
 enum log_level pass_loudness(struct pass *pass);

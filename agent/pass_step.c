@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "agent/base/log.h"
@@ -20,16 +21,28 @@
  * step, and just counts badly, is remembered.
  */
 
-bool pass_in_step(struct pass *pass, const struct plan_message *m,
+/* So much is no matter of how bytes are counted. */
+static bool is_cut(uint64_t bytes, uint64_t listed)
+{
+	return bytes < listed && listed - bytes > 16
+		&& listed - bytes > listed / 20;
+}
+
+bool pass_in_step(struct pass *pass, struct plan_message *m,
 	uint64_t bytes, struct err *err)
 {
+	m->cut = false;
+	if (m->listed->size == 0 || ledger_sizes_inexact(pass->ledger))
+		return true;
 	/* A server adds the line end that a stored message lacks, and some
 	 * (Dovecot) do not count it. */
-	if (bytes - m->listed->size <= 2 || m->listed->size == 0
-	    || ledger_sizes_inexact(pass->ledger))
+	if (bytes - m->listed->size <= 2) {
+		pass->exact_sizes++;
 		return true;
+	}
 	if (pass->lockstep || !client_capa(pass->client)->pipelining) {
 		pass->odd_sizes++;
+		m->cut = is_cut(bytes, m->listed->size);
 		return client_noop(pass->client, err)
 			&& client_noop(pass->client, err);
 	}
@@ -37,11 +50,79 @@ bool pass_in_step(struct pass *pass, const struct plan_message *m,
 	return err_set(err, ERR_PROTO, "a message has not the size that the server listed");
 }
 
-void pass_learn_sizes(struct pass *pass)
+void pass_leave_there(struct pass *pass, struct plan_message *m)
 {
 	struct err err = ERR_INIT;
 
-	if (pass->odd_sizes == 0 || ledger_sizes_inexact(pass->ledger))
+	/* At once: it must hold if this pass gets no further. */
+	if (!ledger_left(pass->ledger, m->entry, &err))
+		log_err(LOG_LEVEL_WARN, &err);
+	m->action = PLAN_KEEP;
+}
+
+/* Delivered in this session, and not to be deleted. */
+static bool is_left(const struct plan_message *m)
+{
+	return m->cut && m->entry != NULL
+		&& m->entry->state == LEDGER_BASELINE;
+}
+
+static uint64_t count_left(const struct pass *pass)
+{
+	uint64_t n = 0;
+	size_t i;
+
+	for (i = 0; i < pass->plan.count; i++)
+		n += is_left(&pass->plan.messages[i]);
+	return n;
+}
+
+/* The server just counts so. */
+static void let_go(struct pass *pass, struct plan_message *m)
+{
+	struct err err = ERR_INIT;
+
+	if (!ledger_delivered(pass->ledger, m->entry, &err)) {
+		log_err(LOG_LEVEL_WARN, &err);
+		return;
+	}
+	if (plan_due(pass->account, pass->ledger, m->entry, pass->now))
+		m->action = PLAN_DELETE;
+}
+
+static void judge_left(struct pass *pass, bool cut)
+{
+	struct plan_message *m;
+	size_t i;
+
+	for (i = 0; i < pass->plan.count; i++) {
+		m = &pass->plan.messages[i];
+		if (!is_left(m))
+			continue;
+		if (!cut)
+			let_go(pass, m);
+		else
+			log_write(pass_loudness(pass),
+				"message %" PRIu32 " came far shorter than the %"
+				PRIu64 " bytes that the server lists; it is delivered as it came, and stays on the server",
+				m->listed->number, m->listed->size);
+		m->cut = false;
+	}
+}
+
+/* Among sizes that are exact, or where nothing else is known, a few that are
+ * far too small were cut short. */
+void pass_learn_sizes(struct pass *pass)
+{
+	uint64_t left = count_left(pass), odd = pass->odd_sizes - left;
+	bool first = pass->exact_sizes == 0 && pass->plan.past.settled <= 1;
+	struct err err = ERR_INIT;
+	bool cut = left != 0 && 4 * odd <= pass->exact_sizes
+		&& (left <= pass->exact_sizes || left <= 2);
+
+	judge_left(pass, cut);
+	if (pass->odd_sizes == 0 || ledger_sizes_inexact(pass->ledger)
+	    || (cut && odd == 0 && !first))
 		return;
 	log_info("this server's sizes are not exact");
 	if (!ledger_note_inexact(pass->ledger, &err))
@@ -122,7 +203,7 @@ void pass_start_over(struct pass *pass)
 	pass->counts->failed = 0;
 	pass->progress = (struct chan_progress){ 0 };
 	pass->promised = pass->no_room = pass->no_room_bytes = 0;
-	pass->stat_size = 0;
+	pass->stat_size = pass->odd_sizes = pass->exact_sizes = 0;
 	pass->spoiled = pass->out_of_step = false;
 	pass->lockstep = true;
 }

@@ -40,6 +40,7 @@ struct plan_message {
 	struct ledger_entry *failed;	/* earlier failures to get it, or NULL */
 	bool moved;			/* `entry` has another UID: note it */
 	bool familiar;			/* its UID and size are known */
+	bool cut;			/* what came is far shorter than listed */
 };
 
 /* Entries that no listed message claims by its UID, in the order of a digest. */

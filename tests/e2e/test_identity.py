@@ -335,6 +335,62 @@ def uidl_comes_back(_env):
     tap.each(itertools.product(KINDS, (True, "14d", False), (None, "TOP")), play)
 
 
+# Bodies that are cut short.
+
+
+def shorten(server, uids, size):
+    """The messages UIDS come as if they were SIZE(bytes) long."""
+    def alter(verb, uid, data):
+        return data[:size(len(data))] + b"\r\n" if verb == "RETR" and uid in uids else data
+    server.alter = alter
+
+
+@tap.case("a body that the server cuts short, among exact sizes, stays on the server")
+def cut_short(_env):
+    def play(setting):
+        count, cut, size, keep, lacks = setting
+        messages = [message + b"more text\n" * 100 for message in marked(count)]
+        with playing(messages, keep=keep) as (one, server):
+            server.without = without(lacks)
+            uids = list(server.drop)[-cut:]
+            shorten(server, uids, size)
+            told(one.fetch_ok(), 0, "shorter", "stays on the server")
+            here = readers.maildir(one.path("Mail"))
+            tap.equal(len(here), count, "messages delivered")
+            server.asked.clear()
+            for _ in range(3):
+                wrong(one, 15 * DAY)
+                one.fetch_ok()
+            tap.equal(list(server.drop), uids, "left on the server")
+            tap.equal(server.count("RETR"), 0, "retrieved again")
+            new = marked(5, seed=8)
+            server.put(new, "new-%02d")
+            one.fetch_ok()
+            wrong(one, 45 * DAY)
+            one.fetch_ok()
+            tap.equal(list(server.drop), uids, "left on the server, after exact ones")
+            here_once(one, messages + new)
+    tap.each([*itertools.product((8,), (1, 2), (lambda n: n // 2, lambda n: n - n // 10),
+                                 (False, "14d"), (None,)),
+              (1, 1, lambda n: n // 2, False, None), (8, 1, lambda n: n // 2, False, "PIPELINING"),
+              (8, 1, lambda n: n // 2, False, "TOP")], play)
+
+
+@tap.case("a server that lists all its mail too large is no reason to leave any there")
+def listed_large(_env):
+    def play(factor):
+        messages = marked(12)
+        with playing(messages, keep=False) as (one, server):
+            server.size = lambda message: len(message) * factor // 10
+            one.fetch_ok()
+            here_once(one, messages)
+            tap.equal(list(server.drop), [], "left on the server")
+            server.put(marked(1, seed=3), "new-%02d")
+            one.fetch_ok()
+            tap.equal(list(server.drop), [], "left on the server")
+    tap.each((11, 30, 9, 5), play)
+
+
 # Ages, by a clock that is wrong.
 
 DAY, YEAR = 86400, 366 * 86400

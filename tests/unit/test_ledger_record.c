@@ -62,6 +62,7 @@ static const struct record records[] = {
 		.next_try = 300 },
 	{ .type = RECORD_MOVED, .id = 7, .time = 9, .listed = 3 },
 	{ .type = RECORD_INEXACT, .time = 9 },
+	{ .type = RECORD_LEFT, .id = 7, .time = 9 },
 	{ .type = RECORD_CLOCK, .time = 9 },
 	{ .type = RECORD_MARK, .time = 9, .before = UINT32_MAX },
 };
@@ -69,7 +70,8 @@ static const struct record records[] = {
 
 static const char *const names[RECORD_TYPES] = {
 	"ledger", "intent", "hint", "delivered", "deferred", "void",
-	"deleting", "gone", "seen", "failed", "moved", "inexact", "clock", "mark",
+	"deleting", "gone", "seen", "failed", "moved", "inexact", "left",
+	"clock", "mark",
 };
 
 static bool has_text(enum record_type type)
