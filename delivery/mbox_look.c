@@ -2,6 +2,7 @@
 #include "delivery/mbox_priv.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,7 +25,9 @@ struct looking {
 	struct item *const *items;
 	size_t count;
 	uint64_t end;		/* where the last append would have ended */
-	bool cut;		/* the file ends before the rest: they are not in it */
+	bool cut;		/* it ends before the rest of this append: */
+	struct mbox_witness cut_before;
+	uint64_t seen;		/* up to there, all that was appended is there */
 	bool shifted;		/* noted offsets mean nothing any more */
 	bool copied;		/* nor does where the append began */
 	/* What to search for, and from where on. */
@@ -33,12 +36,35 @@ struct looking {
 	uint64_t from;
 };
 
-static bool cut_torn(struct dest *dest, uint64_t at, struct err *err)
+static bool cut_at(struct dest *dest, uint64_t at, struct err *err)
 {
 	if (ftruncate(lock_fd(dest->lock), (off_t)at) < 0)
 		return err_sys(err, errno, "cannot cut a torn message off %s",
 			dest->path);
 	return fsx_sync(lock_fd(dest->lock), dest->path, err);
+}
+
+/* Nothing follows of what was appended with it. Of an earlier append there may
+ * be: recovery found it, and was cut off when it appended the rest again. */
+static bool note_cut(struct looking *l, const struct mbox_place *place)
+{
+	l->cut = true;
+	l->cut_before = place->before;
+	return true;
+}
+
+static bool is_cut(const struct looking *l, const struct mbox_place *place)
+{
+	const struct mbox_witness *a = &l->cut_before, *b = &place->before;
+
+	return l->cut && a->size == b->size && a->inode == b->inode
+		&& digest_equal(&a->tail, &b->tail);
+}
+
+static bool cut_torn(struct looking *l, const struct mbox_place *place,
+	struct err *err)
+{
+	return note_cut(l, place) && cut_at(l->dest, place->start, err);
 }
 
 static bool rest_is_ours(struct looking *l, uint64_t from, bool *ours_r,
@@ -83,11 +109,28 @@ static bool look_at_holes(struct looking *l, struct item *item,
 
 	if (!rest_is_ours(l, place->at, &ours, err))
 		return false;
-	l->cut = ours;
-	l->shifted = !ours;
 	if (ours)
-		return cut_torn(l->dest, place->start, err);
+		return cut_torn(l, place, err);
+	l->shifted = true;
 	search_later(l, item, place);
+	return true;
+}
+
+/* The message is there; but it begins no line if the line ends that we put in
+ * front are in a block that the disk never got. */
+static bool look_before(struct looking *l, struct item *item,
+	const struct mbox_place *place, struct err *err)
+{
+	char ends[MBOX_ENDS];
+	size_t n = (size_t)(place->at - place->start), got;
+
+	if (!fsx_pread(lock_fd(l->dest->lock), ends, n, place->start, &got,
+		l->dest->path, err))
+		return false;
+	if (memchr(ends, '\0', got) != NULL)
+		return look_at_holes(l, item, place, err);
+	item->state = ITEM_DELIVERED;
+	l->seen = place->at + item->stored;
 	return true;
 }
 
@@ -104,16 +147,20 @@ static bool look_at(struct looking *l, struct item *item,
 		return false;
 	switch (found) {
 	case MBOX_THERE:
-		item->state = ITEM_DELIVERED;
-		return true;
+		return look_before(l, item, place, err);
 	case MBOX_END:
+		/* What came before it in the same append may have been noted,
+		 * and deleted by a reader since: then this has moved up. */
+		if (place->start != place->before.size
+		    && place->at != l->seen) {
+			search_later(l, item, place);
+			return true;
+		}
 		/* Perhaps among the line ends in front of it. */
-		l->cut = true;
-		return place->start == place->at
-			|| cut_torn(dest, place->start, err);
+		return place->start == place->at ? note_cut(l, place)
+			: cut_torn(l, place, err);
 	case MBOX_TORN:
-		l->cut = true;
-		return cut_torn(dest, place->start, err);
+		return cut_torn(l, place, err);
 	case MBOX_HOLES:
 		return look_at_holes(l, item, place, err);
 	case MBOX_TORN_INSIDE:
@@ -140,7 +187,7 @@ static bool look_for_one(struct looking *l, struct item *item,
 		return true;
 	if (!mbox_place_parse(item->hint, &place))
 		return mbox_excise_again(dest, item, err);
-	if (l->cut)
+	if (is_cut(l, &place))
 		return true;
 	if (place.witnessed && !mbox_witness_compare(lock_fd(dest->lock),
 		dest->path, &place.before, &since, err))
@@ -178,7 +225,7 @@ static bool take_out_parts(struct looking *l, struct err *err)
 	if (fstat(lock_fd(dest->lock), &st) < 0)
 		return err_sys(err, errno, "cannot look at %s", dest->path);
 	if (s != NULL && s->end == (uint64_t)st.st_size) {
-		ok = cut_torn(dest, s->at, err);
+		ok = cut_at(dest, s->at, err);
 		s = last_part(l, s->at);
 	}
 	for (; ok && s != NULL; s = last_part(l, s->at))
@@ -220,7 +267,7 @@ bool mbox_look_for(struct dest *dest, struct item *const *items, size_t n,
 	l.end = last_end(items, n);
 	l.cut = l.shifted = l.copied = false;
 	l.sought_count = 0;
-	l.from = 0;
+	l.from = l.seen = 0;
 	for (i = 0; i < n; i++)
 		if (!look_for_one(&l, items[i], err))
 			return false;

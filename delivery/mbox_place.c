@@ -10,9 +10,6 @@
 #include "agent/base/arena.h"
 #include "agent/base/fsx.h"
 
-/* At most so many line ends come before a message, see mbox.c. */
-#define MOST_ENDS 2
-
 /* Digest of the last bytes before `size`. */
 static bool digest_tail(int fd, const char *path, uint64_t size,
 	struct digest *tail_r, struct err *err)
@@ -72,7 +69,7 @@ static bool parse_old(const char *text, struct mbox_place *place)
 	uint64_t ends = 0;
 
 	if (sscanf(text, "at %" SCNu64 " behind %" SCNu64, &place->at, &ends)
-	    < 1 || ends > MOST_ENDS || ends > place->at)
+	    < 1 || ends > MBOX_ENDS || ends > place->at)
 		return false;
 	place->start = place->at - ends;
 	return true;
@@ -91,7 +88,7 @@ bool mbox_place_parse(const char *text, struct mbox_place *place_r)
 		&w->tail))
 		return false;
 	place_r->witnessed = true;
-	place_r->start = place_r->at - w->size <= MOST_ENDS ? w->size
+	place_r->start = place_r->at - w->size <= MBOX_ENDS ? w->size
 		: place_r->at;
 	return true;
 }

@@ -25,6 +25,9 @@ struct mbox_witness {
 
 #define MBOX_TAIL 4096
 
+/* At most so many line ends come before a message, see mbox_append.c. */
+#define MBOX_ENDS 2
+
 enum mbox_since {
 	MBOX_SAME,	/* it is as it was: nothing was written */
 	MBOX_GROWN,	/* something follows; up to there it is as it was */

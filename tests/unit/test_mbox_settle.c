@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tests/unit/tap.h"
 
+#include "delivery/mbox_place.h"
 #include "tests/unit/mbox_help.h"
 
 /*
@@ -249,6 +250,81 @@ static void test_moved_up(size_t n)
 	end_batch();
 }
 
+/* The first of a batch was noted as delivered, and a reader has deleted it in
+ * place: the second begins where the first one did. */
+static void test_first_noted(void)
+{
+	char *file;
+	size_t len;
+
+	run_batch(2, HEAD, 100, false);
+	file = malloc(crash.len);
+	len = put(file, mine, sizeof(mine) - 1);
+	len += put(file + len, crash.bodies[1], crash.body_len[1]);
+	scratch_write("box", file, len);
+	crash.list[0] = &crash.items[1];
+	crash.n = 1;
+	crash.items[0].state = ITEM_DELIVERED;
+	settle(false);
+	tap_ok(scratch_holds("box", file, len),
+		"the first was noted, and deleted by a reader");
+	free(file);
+	end_batch();
+}
+
+/* As if an item had been noted with the mbox as it is now. */
+static void note_again(size_t i, uint64_t at)
+{
+	struct mbox_place place = { .at = at };
+	int fd = open(box, O_RDONLY | O_CLOEXEC);
+
+	scratch_need(fd >= 0 && mbox_witness_take(fd, box, &place.before, &err),
+		"cannot look at the mbox");
+	mbox_place_note(&place, crash.items[i].hint, ITEM_HINT);
+	close(fd);
+}
+
+/* Recovery found the second and appended the first again, and was cut off. */
+static void test_two_appends(void)
+{
+	char *file;
+	size_t len;
+
+	run_batch(2, HEAD, 100, false);
+	file = malloc(2 * crash.len);
+	len = put(file, foreign, sizeof(foreign) - 1);
+	len += put(file + len, crash.bodies[1], crash.body_len[1]);
+	scratch_write("box", file, len);
+	note_again(0, len);
+	len += put(file + len, crash.bodies[0], 100);
+	scratch_write("box", file, len);
+	tap_ok(settle(false) && all_there(1) && settle(false) && all_there(1),
+		"the first torn in a later append, the second where it was");
+	free(file);
+	end_batch();
+}
+
+/* The line ends that we put in front were in a block the disk never got: what
+ * follows would begin no line. */
+static void test_no_ends(void)
+{
+	const size_t old = sizeof(mine) - 3;
+	size_t i;
+	char *copy;
+
+	run_batch(2, HEAD, 100, false);
+	scratch_write("box", mine, old);
+	for (i = 0; i < 2; i++)
+		note_again(i, crash.at[i]);
+	copy = malloc(crash.len);
+	memcpy(copy, crash.whole, crash.len);
+	memset(copy + old, 0, 2);
+	scratch_write("box", copy, crash.len);
+	tap_ok(as_if_nothing(false), "zeros where we put line ends in front");
+	free(copy);
+	end_batch();
+}
+
 int main(void)
 {
 	size_t i;
@@ -271,6 +347,9 @@ int main(void)
 	test_files();
 	test_moved_up(1);
 	test_moved_up(BATCH);
+	test_first_noted();
+	test_two_appends();
+	test_no_ends();
 	scratch_end();
 	return tap_done();
 }
