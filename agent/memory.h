@@ -62,6 +62,9 @@ struct memory {
 	int64_t clock;			/* pass_clock.c: judged then */
 	uint64_t settled;		/* struct plan_past, of the... */
 	char epoch[17];			/* ...ledger of this epoch */
+	/* pass_audit.c: the last one looked at, when, and when it went wrong. */
+	uint64_t audited;
+	int64_t audit_last, audit_off;
 	/* When a person was last warned that the server keeps messages for
 	 * too short a time, says that it is broken for good, or has a
 	 * certificate that ends soon. */

@@ -3,7 +3,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
-#include "agent/pass_priv.h"
+#include "agent/pass_memory.h"
 
 /*
  * Is the clock right? How long a message has been kept is the difference of

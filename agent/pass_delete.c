@@ -2,7 +2,7 @@
 #include <inttypes.h>
 
 #include "agent/base/log.h"
-#include "agent/pass_priv.h"
+#include "agent/pass_memory.h"
 
 static bool send_dele(void *arg, size_t i, struct err *err)
 {
@@ -87,7 +87,8 @@ static bool quit(struct pass *pass, struct err *err)
 	if (pass->no_quit)
 		return err_set(err, ERR_RETRY,
 			"a message was retrieved but could not be stored; the server keeps everything");
-	if (!client_quit(pass->client, err))
+	if (!(pass->work_count == 0 && pass->plan.audit_count != 0
+		? pass_audit(pass, err) : client_quit(pass->client, err)))
 		return false;
 	for (i = 0; i < pass->work_count; i++) {
 		e = pass->work[i]->entry;

@@ -5,7 +5,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
-#include "agent/pass_priv.h"
+#include "agent/pass_memory.h"
 
 /*
  * What a pass takes from the one before it, and leaves to the next.

@@ -50,6 +50,11 @@ struct pass {
 	/* The destination failed, or the server's answers may be out of step:
 	 * what is staged and not committed stays so. */
 	bool spoiled;
+	/* pass_audit.c: known messages that look like others, and whether this
+	 * is the session that looks again. */
+	struct plan_suspect suspects[PLAN_AUDIT];
+	size_t suspect_count;
+	bool looked_again;
 	bool lockstep;			/* one command at a time */
 	bool out_of_step;		/* hold the session again, in lockstep */
 	unsigned int complaints;	/* see pass_loudness() */
@@ -71,6 +76,8 @@ uint64_t pass_number(const struct pass *pass, size_t i);
 bool pass_in_step(struct pass *pass, struct plan_message *m,
 	uint64_t bytes, struct err *err) MUST_USE;
 void pass_start_over(struct pass *pass);
+/* The same without a word, and not for a fault: commands in a row again. */
+void pass_begin_again(struct pass *pass);
 /* Takes away what is staged and not committed. */
 void pass_drop_staged(struct pass *pass);
 /* After what was fetched is committed: remembers a server whose sizes are not
@@ -107,23 +114,6 @@ bool pass_check_known(struct pass *pass, bool trouble, struct err *err) MUST_USE
 /* Notes what is new about a message that was recognised. */
 bool pass_note_known(struct pass *pass, struct plan_message *m,
 	struct err *err) MUST_USE;
-/* Reads `memory`; the lock is held. */
-void pass_recall(struct pass *pass);
-/* The ledger is open and nothing is written yet: takes the time, and notes in
- * the ledger if it cannot follow that of the last pass. */
-bool pass_judge_clock(struct pass *pass, struct err *err) MUST_USE;
-/* After the login: what the server announces about itself. */
-void pass_learn_server(struct pass *pass);
-/* A pass that failed: what it remembered does not count any more. One that
- * failed for single messages alone has found the server as it was. */
-void pass_forget(struct pass *pass);
-void pass_forget_glance(struct pass *pass);
-/* After a pass that went through and has listed all: for plan_past. */
-void pass_note_settled(struct pass *pass);
-/* The report is complete but for its turn: fills that in, and leaves all of
- * it to the next pass. */
-void pass_remember(struct pass *pass);
-
 /* Delivers a message that tells of the turn to the account's own destination;
  * if that cannot be done, the log has to do. */
 void pass_notice(struct pass *pass, enum chan_turn turn, int64_t since);

@@ -189,9 +189,15 @@ void pass_drop_staged(struct pass *pass)
 
 void pass_start_over(struct pass *pass)
 {
+	log_info("holding the session again, one command at a time");
+	pass_begin_again(pass);
+	pass->lockstep = true;
+}
+
+void pass_begin_again(struct pass *pass)
+{
 	size_t i;
 
-	log_info("holding the session again, one command at a time");
 	client_close(pass->client);
 	pass->client = NULL;
 	pass_drop_staged(pass);
@@ -205,5 +211,4 @@ void pass_start_over(struct pass *pass)
 	pass->promised = pass->no_room = pass->no_room_bytes = 0;
 	pass->stat_size = pass->odd_sizes = pass->exact_sizes = 0;
 	pass->spoiled = pass->out_of_step = false;
-	pass->lockstep = true;
 }

@@ -133,6 +133,11 @@ static void decide(struct plan *plan, struct plan_message *m)
 		check(plan, m);
 		return;
 	}
+	if (plan_suspects(plan, e) != NULL) {
+		m->doubted = e;
+		m->action = PLAN_CHECK;
+		return;
+	}
 	e->claimed = true;
 	m->entry = e;
 	m->action = PLAN_KEEP;
@@ -174,9 +179,12 @@ static struct ledger_entry *match(struct plan *plan,
 void plan_checked(struct plan *plan, struct plan_message *m,
 	const struct identity *identity)
 {
-	struct ledger_entry *e = NULL;
+	struct ledger_entry *e = m->doubted;
 
-	if (identity != NULL)
+	if (e != NULL && (!plan_candidate(e) || !plan_clears(plan,
+		plan_suspects(plan, e), e, identity)))
+		e = NULL;
+	if (e == NULL && identity != NULL)
 		e = match(plan, m, identity, false);
 	if (e != NULL)
 		settle(plan, m, e);
@@ -191,6 +199,7 @@ bool plan_recognise(struct plan *plan, struct plan_message *m,
 
 	if (e == NULL)
 		return false;
+	plan->unstable |= e == m->doubted;
 	settle(plan, m, e);
 	return true;
 }
@@ -234,11 +243,13 @@ void plan_make(struct plan *plan_r, const struct listing *listing,
 			continue;
 		}
 		plan_r->staying++;
+		plan_offer(plan_r, &m);
 		since = ledger_since(ledger, m.entry, past->judged);
 		if (m.entry->state != LEDGER_BASELINE
 		    && since < plan_r->oldest)
 			plan_r->oldest = since;
 	}
+	plan_choose(plan_r);
 	plan_find_lost(plan_r, arena);
 }
 

@@ -39,6 +39,7 @@ struct plan_message {
 	struct ledger_entry *entry;	/* what it is known as, or NULL */
 	struct ledger_entry *failed;	/* earlier failures to get it, or NULL */
 	bool moved;			/* `entry` has another UID: note it */
+	struct ledger_entry *doubted;	/* it may have taken its place */
 	bool familiar;			/* its UID and size are known */
 	bool cut;			/* what came is far shorter than listed */
 };
@@ -55,6 +56,19 @@ struct plan_index {
 	size_t count;
 };
 
+/* A message that is known and stays, to be looked at all the same. */
+#define PLAN_AUDIT 32
+struct plan_audit {
+	const struct listed *listed;
+	struct ledger_entry *entry;
+};
+
+/* One that had another header than the entry: which it is. */
+struct plan_suspect {
+	uint64_t id;
+	struct identity seen;
+};
+
 /* What is known besides listing and ledger. */
 struct plan_past {
 	/* Now, and the time of which ages are counted (pass_clock.c). */
@@ -65,6 +79,11 @@ struct plan_past {
 	/* Entries below this id were there before a pass that left nothing on
 	 * the server that it had not dealt with. */
 	uint64_t settled;
+	/* At most so many (<= PLAN_AUDIT), best with ids above this one. */
+	size_t audit;
+	uint64_t audited;
+	const struct plan_suspect *suspects;
+	size_t suspect_count;
 };
 
 struct plan {
@@ -84,6 +103,11 @@ struct plan {
 	bool returned;			/* and shows what was deleted... */
 	bool restored;			/* ...so much that headers suffice */
 	struct plan_index by_header, by_content;
+	/* To be looked at, and the id to go on behind. */
+	struct plan_audit audit[PLAN_AUDIT], early[PLAN_AUDIT], last;
+	size_t audit_count, early_count;
+	uint64_t audited;
+	bool unstable;			/* headers are others each time */
 };
 
 /* Is it time to delete this delivered message? */

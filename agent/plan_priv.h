@@ -12,6 +12,17 @@
 bool plan_candidate(const struct ledger_entry *e);
 bool plan_is_due(const struct plan *plan, const struct ledger_entry *e);
 
+/* plan_audit.c: a message that is known and stays may be looked at; when all
+ * are there, which ones are. */
+void plan_offer(struct plan *plan, const struct plan_message *m);
+void plan_choose(struct plan *plan);
+/* Is there a suspicion that another message has taken this entry's place? Does
+ * a second look clear it? */
+const struct plan_suspect *plan_suspects(const struct plan *plan,
+	const struct ledger_entry *e);
+bool plan_clears(struct plan *plan, const struct plan_suspect *suspect,
+	const struct ledger_entry *e, const struct identity *identity);
+
 /* Collects the entries that no listed message claims by its UID, and judges by
  * them whether the server has given out new UIDs: whose header is then asked
  * for becomes PLAN_CHECK. */

@@ -300,6 +300,108 @@ def copies(_env):
     tap.each(itertools.product(KINDS, (False, True)), play)
 
 
+# Another message under a known UID.
+
+
+def other(message):
+    """Another message of the size of MESSAGE."""
+    changed = re.sub(rb"(?m)^(Subject: |Received: |Message-ID: <)(.)", rb"\1Z", message)
+    return changed[:-2] + b"Q\n"
+
+
+@tap.case("a known UID used again for another message of equal size: it comes")
+def replaced(_env):
+    def play(setting):
+        kind, count, place, keep, lacks = setting
+        messages = KINDS[kind](count)
+        with playing(messages, keep=keep) as (one, server):
+            server.without = without(lacks)
+            one.fetch_ok()
+            new = other(messages[place])
+            uid = list(server.drop)[place]
+            server.drop[uid] = new.replace(b"\n", b"\r\n")
+            one.fetch_ok()
+            here_once(one, messages + [new], "after the next fetch")
+            for _ in range(2):
+                one.fetch_ok()
+            server.asked.clear()
+            one.fetch_ok()
+            tap.equal(server.count("RETR"), 0, "retrieved again")
+            here_once(one, messages + [new], "in the end")
+            configure(one, server, keep=False)
+            one.fetch_ok()
+            here_once(one, messages + [new], "after keep: false")
+            tap.equal(list(server.drop), [], "left on the server")
+    tap.each([*itertools.product(KINDS, (12,), (0, 5, 11), (True, "14d"), (None,)),
+              ("with Received", 1, 0, True, None), ("with Received", 4, 1, True, "PIPELINING")],
+             play)
+
+
+@tap.case("all messages replaced, of equal sizes and under the same UIDs: all come")
+def replaced_all(_env):
+    messages = marked(6)
+    with playing(messages, keep=True) as (one, server):
+        one.fetch_ok()
+        new = [other(message) for message in messages]
+        server.drop = dict(zip(server.drop, (m.replace(b"\n", b"\r\n") for m in new)))
+        one.fetch_ok()
+        here_once(one, messages + new)
+
+
+@tap.case("of many known messages a few are looked at in each pass, until all have been")
+def audited(_env):
+    messages = marked(90)
+    with playing(messages, keep=True) as (one, server):
+        for _ in range(2):
+            one.fetch_ok()
+        uid = list(server.drop)[60]
+        new = other(messages[60])
+        server.drop[uid] = new.replace(b"\n", b"\r\n")
+        server.asked.clear()
+        for number in range(40):
+            one.fetch_ok()
+            if len(readers.maildir(one.path("Mail"))) > 90:
+                break
+        here_once(one, messages + [new])
+        tap.check(server.count("TOP") <= 5 * (number + 2), "%d headers in %d passes"
+                  % (server.count("TOP"), number + 1))
+
+
+@tap.case("a server whose headers are others each time: nothing comes twice")
+def unstable(_env):
+    def play(count):
+        messages = marked(count)
+        with playing(messages, keep=True) as (one, server):
+            times = itertools.count(1)
+
+            def alter(_verb, _uid, data):
+                return b"Received: by proxy; %d\r\n" % next(times) + data
+            server.alter = alter
+            one.fetch_ok()
+            server.asked.clear()
+            for _ in range(4):
+                one.fetch_ok()
+                here_once(one, messages)
+            tap.equal(server.count("RETR"), 0, "retrieved again")
+    tap.each((1, 6), play)
+
+
+@tap.case("a server that cannot answer TOP of what is known: mail comes all the same")
+def audit_breaks(_env):
+    def play(deed):
+        messages = marked(6)
+        with playing(messages, keep=True) as (one, server):
+            one.fetch_ok()
+            for uid in server.drop:
+                server.poison["TOP", uid] = deed
+            for number in range(2):
+                server.put(marked(2, seed=60 + number), "new%d-%%02d" % number)
+                messages = messages + marked(2, seed=60 + number)
+                one.fetch_ok()
+                here_once(one, messages)
+    tap.each((("refuse", "no"), ("close",), ("reset",), ("cut", 20), ("stall",)), play)
+
+
 # A server that tells UIDs today, and none tomorrow.
 
 

@@ -131,8 +131,9 @@ def renumbered(_env):
                 here_once(one, messages, "after generation %d" % generation)
             server.forget()
             one.fetch_ok()
-            tap.equal(server.count("RETR") + server.count("TOP"), 0,
-                      "RETR and TOP once the new UIDs are known")
+            tap.equal(server.count("RETR"), 0, "RETR once the new UIDs are known")
+            # A few known messages are looked at in each pass.
+            tap.check(server.count("TOP") <= 32, "%d times TOP" % server.count("TOP"))
             deletes_all(one, server, messages)
     tap.each(itertools.product(KINDS, (3, 12, 60), ((), WITHOUT_TOP)), play)
 
@@ -256,8 +257,8 @@ def resized(_env):
                 here_once(one, messages)
             server.asked.clear()
             one.fetch_ok()
-            tap.equal((server.count("RETR"), server.count("TOP")), (0, 0),
-                      "RETR and TOP of the third fetch since")
+            tap.equal(server.count("RETR"), 0, "RETR of the third fetch since")
+            tap.check(server.count("TOP") <= 4, "%d times TOP" % server.count("TOP"))
             configure(one, server, keep=False)
             one.fetch_ok()
             here_once(one, messages, "after keep: false")
