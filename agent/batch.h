@@ -4,8 +4,8 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/limits.h"
-#include "agent/chan.h"
 #include "agent/ledger.h"
+#include "agent/report.h"
 #include "delivery/dest.h"
 
 /*
@@ -26,7 +26,7 @@ struct batch {
 	struct ledger *ledger;
 	struct dest *dest;
 	const char *dest_name;
-	struct chan_counts *counts;
+	struct report_counts *counts;
 	/* Asked before each commit; NULL: nobody. */
 	bool (*may_commit)(void *arg, struct err *err);
 	/* Told about each message whose fate is written down. */

@@ -2,21 +2,9 @@
 #include "agent/chan.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include "agent/base/log.h"
-
-void chan_report_err(struct chan_report *report, const struct err *err)
-{
-	report->class = err->class;
-	report->code = err->code;
-	log_escape(report->text, sizeof(report->text), err->text,
-		strlen(err->text));
-	snprintf(report->server, sizeof(report->server), "%s", err->server);
-}
 
 bool chan_pair(int fds[2], struct err *err)
 {

@@ -7,6 +7,7 @@
 
 #include "agent/base/err.h"
 #include "agent/base/limits.h"
+#include "agent/report.h"
 
 /*
  * Packets between the parent and a worker, over a SOCK_SEQPACKET pair. All
@@ -22,14 +23,6 @@ enum chan_type {
 	CHAN_STOP		/* parent: end soon */
 };
 
-enum chan_phase { PHASE_RECOVER, PHASE_CONNECT, PHASE_LOGIN, PHASE_LIST,
-	PHASE_CHECK, PHASE_FETCH, PHASE_DELETE, PHASE_QUIT, PHASES };
-
-struct chan_progress {
-	uint32_t phase;			/* enum chan_phase */
-	uint64_t messages, of_messages, bytes, of_bytes;
-};
-
 struct chan_spawn {
 	uint64_t id;			/* delivery id */
 	uint32_t attempt;
@@ -43,45 +36,15 @@ struct chan_exited {
 	char output[LIMIT_MDA_OUTPUT];	/* last words, printable */
 };
 
-/* What a pass did. */
-struct chan_counts {
-	uint64_t listed;		/* on the server */
-	uint64_t fetched, fetched_bytes;	/* new, retrieved */
-	uint64_t delivered;		/* new in the destination */
-	uint64_t deferred;		/* retrieved, but refused by the MDA */
-	uint64_t deleted;		/* on the server */
-	uint64_t skipped;		/* too large */
-	uint64_t later;			/* beyond limits of a pass */
-	uint64_t failed;		/* the server would not hand them over */
-	uint64_t waiting;		/* set aside: refused or failed before */
-	uint64_t baselined;		/* marked as seen */
-};
-
-/* What the account's owner may be told of; see agent/memory.h. */
-enum chan_turn { TURN_NONE, TURN_FAILING, TURN_RECOVERED, TURNS };
-
-struct chan_report {
-	uint32_t class;			/* enum err_class */
-	uint32_t code;			/* enum err_code */
-	uint32_t turn;			/* enum chan_turn */
-	uint32_t login_delay;		/* seconds the server wants, or 0 */
-	int64_t cert_expiry;		/* seconds since 1970, or 0 */
-	struct chan_counts counts;
-	char text[512], server[256];	/* struct err */
-};
-
 struct chan_packet {
 	uint32_t type;			/* enum chan_type */
 	union {
-		struct chan_progress progress;
+		struct report_progress progress;
 		struct chan_spawn spawn;
 		struct chan_exited exited;
-		struct chan_report report;
+		struct report report;
 	};
 };
-
-/* Puts an error, or its absence, into a report. */
-void chan_report_err(struct chan_report *report, const struct err *err);
 
 /* Two connected ends, close-on-exec. */
 bool chan_pair(int fds[2], struct err *err) MUST_USE;

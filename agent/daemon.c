@@ -116,7 +116,7 @@ static bool changed(void *arg, const struct roster *roster, uint32_t id)
 	return memory.outcome.succeeded != 0 && memory.outcome.streak == 0;
 }
 
-static void log_result(const struct chan_report *r)
+static void log_result(const struct report *r)
 {
 	char bytes[32];
 
@@ -154,7 +154,7 @@ static void log_next(const struct roster *roster, uint32_t id)
 
 /* A worker that could not even report left no trace of that either. */
 static void remember_death(const struct roster *roster,
-	const struct account *account, const struct chan_report *report)
+	const struct account *account, const struct report *report)
 {
 	struct memory memory;
 	char path[PATH_MAX];
@@ -174,7 +174,7 @@ static void remember_death(const struct roster *roster,
 
 static void ended(void *arg, const struct parent_slot *slot)
 {
-	const struct chan_report *r = &slot->proc.report;
+	const struct report *r = &slot->proc.report;
 	const struct account *account = slot->proc.account;
 	struct daemon *d = arg;
 	struct roster *roster = parent_roster(d->parent);

@@ -16,7 +16,7 @@ static_assert(sizeof(names) / sizeof(names[0]) == HOOKS, "one for each hook");
 
 /* NULL: nothing of that kind has happened, or nobody wants to know. */
 static const char *const *wanted(enum hook hook, const struct account *account,
-	const struct chan_report *report)
+	const struct report *report)
 {
 	switch (hook) {
 	case HOOK_MAIL:
@@ -35,7 +35,7 @@ static const char *const *wanted(enum hook hook, const struct account *account,
 }
 
 static bool start(struct mda *mda, enum hook hook, const char *const *argv,
-	const struct account *account, const struct chan_report *report)
+	const struct account *account, const struct report *report)
 {
 	char name[100], event[40], messages[60], text[560];
 	const char *const variables[] = { name, event, messages, text, NULL };
@@ -53,7 +53,7 @@ static bool start(struct mda *mda, enum hook hook, const char *const *argv,
 }
 
 bool hook_start(struct mda *mda, enum hook *next, const struct account *account,
-	const struct chan_report *report)
+	const struct report *report)
 {
 	const char *const *argv;
 	enum hook hook;

@@ -2,8 +2,8 @@
 #ifndef AGENT_HOOK_H
 #define AGENT_HOOK_H
 
-#include "agent/chan.h"
 #include "agent/mda.h"
+#include "agent/report.h"
 #include "config/config.h"
 
 /*
@@ -19,6 +19,6 @@ enum hook { HOOK_MAIL, HOOK_FAILING, HOOK_RECOVERED, HOOKS };
  * moves behind it. False when none is left; one that cannot be started is
  * logged and passed over. */
 bool hook_start(struct mda *mda, enum hook *next, const struct account *account,
-	const struct chan_report *report);
+	const struct report *report);
 
 #endif

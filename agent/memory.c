@@ -96,12 +96,12 @@ static const struct field fields[] = {
 static_assert(sizeof(enum err_class) == sizeof(int)
 	&& sizeof(enum err_code) == sizeof(int), "an enum is read as an int");
 
-static bool is_bad(const struct chan_report *report)
+static bool is_bad(const struct report *report)
 {
 	return report->class != ERR_NONE && report->class != ERR_MSG;
 }
 
-bool outcome_add(struct outcome *o, const struct chan_report *report,
+bool outcome_add(struct outcome *o, const struct report *report,
 	int64_t now)
 {
 	o->messages += report->counts.delivered;
@@ -135,7 +135,7 @@ bool outcome_add(struct outcome *o, const struct chan_report *report,
 	return true;
 }
 
-enum chan_turn outcome_turn(struct outcome *o, uint64_t after, int64_t now)
+enum report_turn outcome_turn(struct outcome *o, uint64_t after, int64_t now)
 {
 	if (o->failing_since == 0 && o->noticed != 0) {
 		o->noticed = 0;

@@ -3,10 +3,10 @@
 #define AGENT_MEMORY_H
 
 #include "agent/base/digest.h"
-#include "agent/chan.h"
 #include "agent/ledger_seal.h"
 #include "agent/pop3/net.h"
 #include "agent/pop3/recall.h"
+#include "agent/report.h"
 
 /*
  * What the passes of an account left behind for the next one and for whoever
@@ -73,12 +73,12 @@ struct memory {
 
 /* Adds a pass that ended now. False if it is no news: it met a lock of ours
  * (ERR_CODE_BUSY) or was stopped; what it delivered counts all the same. */
-bool outcome_add(struct outcome *outcome, const struct chan_report *report,
+bool outcome_add(struct outcome *outcome, const struct report *report,
 	int64_t now);
 
 /* After outcome_add(): has the account failed for `after` seconds now, or
  * come back after that was told? Each is answered once. */
-enum chan_turn outcome_turn(struct outcome *outcome, uint64_t after,
+enum report_turn outcome_turn(struct outcome *outcome, uint64_t after,
 	int64_t now);
 
 /* Reads the file in an open state directory, or in state/ACCOUNT. */

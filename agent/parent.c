@@ -121,7 +121,7 @@ static void collect_foreign(struct parent *p)
 /* Only a pass that was let in knows what delay the server wants. */
 static void reschedule(struct parent *p, const struct parent_slot *slot)
 {
-	const struct chan_report *report = &slot->proc.report;
+	const struct report *report = &slot->proc.report;
 	enum sched_event event = verdict(report);
 
 	if (event == SCHED_OK || report->login_delay != 0)
@@ -189,7 +189,7 @@ static void start(struct parent *p, uint32_t id)
 		return;
 	}
 	slot->proc.state = PROC_DONE;
-	chan_report_err(&slot->proc.report, &err);
+	report_err(&slot->proc.report, &err);
 	parent_ended(p, slot);
 }
 

@@ -13,7 +13,7 @@
 #include "agent/pass_memory.h"
 #include "agent/recover.h"
 
-void pass_tell(struct pass *pass, enum chan_phase phase)
+void pass_tell(struct pass *pass, enum report_phase phase)
 {
 	pass->progress.phase = phase;
 	pass->env->progress(pass->env->arg, &pass->progress);
@@ -346,7 +346,7 @@ static bool judge(const struct pass *pass, struct err *err)
 		n == 1 ? "" : "s", n == 1 ? "s" : "");
 }
 
-void pass_run(const struct pass_env *env, struct chan_report *report_r)
+void pass_run(const struct pass_env *env, struct report *report_r)
 {
 	struct pass *pass = mem_head(sizeof(*pass),
 		offsetof(struct pass, batch.slots));
@@ -369,7 +369,7 @@ void pass_run(const struct pass_env *env, struct chan_report *report_r)
 	}
 	if (env->options.unattended && err.code == ERR_CODE_BUSY)
 		err_clear(&err);
-	chan_report_err(report_r, &err);
+	report_err(report_r, &err);
 	client_close(pass->client);
 	pass_remember(pass);
 	if (pass->batch.dest != NULL)

@@ -2,7 +2,7 @@
 #ifndef AGENT_PASS_H
 #define AGENT_PASS_H
 
-#include "agent/chan.h"
+#include "agent/report.h"
 #include "agent/session.h"
 #include "delivery/dest.h"
 
@@ -26,7 +26,7 @@ struct pass_env {
 	struct pass_options options;
 	void *arg;
 	/* Told how far the pass is; may be called often. */
-	void (*progress)(void *arg, const struct chan_progress *progress);
+	void (*progress)(void *arg, const struct report_progress *progress);
 	/* See struct dest_env. */
 	bool (*may_go_on)(void *arg, struct err *err);
 	bool (*spawn)(void *arg, const char *epoch, struct item *item,
@@ -37,7 +37,7 @@ struct pass_env {
 /* Runs it. The report says what was done and how it ended: classes as in
  * struct err; ERR_RETRY with ERR_CODE_BUSY when another process has the
  * account's lock, whose pid the text names. */
-void pass_run(const struct pass_env *env, struct chan_report *report_r);
+void pass_run(const struct pass_env *env, struct report *report_r);
 
 /* "maildir:/home/jane/Mail", the ledger's name for an account's destination. */
 void pass_dest_name(const struct account *account, char *out, size_t cap);

@@ -106,7 +106,7 @@ static bool quit(struct pass *pass, struct err *err)
  * it on, over what could not be fetched as well. */
 static bool would_forget(const struct pass *pass)
 {
-	const struct chan_counts *c = pass->counts;
+	const struct report_counts *c = pass->counts;
 
 	return !pass->listing.has_uids
 		&& pass->account->keep.kind != KEEP_NEVER

@@ -104,7 +104,7 @@ void pass_forget(struct pass *pass)
 void pass_remember(struct pass *pass)
 {
 	struct outcome *outcome = &pass->memory.outcome;
-	const struct chan_report *report = pass->report;
+	const struct report *report = pass->report;
 	int64_t now = clock_wall(), since = outcome->failing_since;
 
 	if (!pass->recalled)
@@ -116,7 +116,7 @@ void pass_remember(struct pass *pass)
 		pass->report->turn = outcome_turn(outcome,
 			pass->account->notice.after, now);
 	if (report->turn != TURN_NONE && pass->account->notice.mail)
-		pass_notice(pass, (enum chan_turn)report->turn,
+		pass_notice(pass, (enum report_turn)report->turn,
 			report->turn == TURN_FAILING ? outcome->failing_since
 			: since);
 	if (pass->batch.dest != NULL

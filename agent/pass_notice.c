@@ -31,7 +31,7 @@ void pass_notice_done(struct pass *pass, const struct batch_slot *slot)
 struct notice_text {
 	const struct account *account;
 	const struct outcome *outcome;
-	enum chan_turn turn;
+	enum report_turn turn;
 	int64_t since;
 	char user[200], place[200];	/* printable */
 	char host[HOST_NAME_MAX + 1];	/* this one */
@@ -187,7 +187,7 @@ static void fill(struct notice_text *n)
 		snprintf(n->host, sizeof(n->host), "localhost");
 }
 
-static char *write_text(const struct pass *pass, enum chan_turn turn,
+static char *write_text(const struct pass *pass, enum report_turn turn,
 	int64_t since, size_t *len_r)
 {
 	struct notice_text n = { .account = pass->account,
@@ -253,7 +253,7 @@ static bool stage(struct pass *pass, struct batch_slot *slot,
 static bool deliver(struct pass *pass, const char *uid, const char *text,
 	size_t len, struct err *err)
 {
-	struct chan_counts counts = *pass->counts;
+	struct report_counts counts = *pass->counts;
 	struct batch_slot *slot;
 	bool ok;
 
@@ -272,7 +272,7 @@ static bool deliver(struct pass *pass, const char *uid, const char *text,
 	return ok;
 }
 
-static bool send_notice(struct pass *pass, enum chan_turn turn,
+static bool send_notice(struct pass *pass, enum report_turn turn,
 	int64_t since, struct err *err)
 {
 	char uid[60], *text;
@@ -295,7 +295,7 @@ static bool send_notice(struct pass *pass, enum chan_turn turn,
 	return ok;
 }
 
-void pass_notice(struct pass *pass, enum chan_turn turn, int64_t since)
+void pass_notice(struct pass *pass, enum report_turn turn, int64_t since)
 {
 	struct err err = ERR_INIT;
 	char words[64];

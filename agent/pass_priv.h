@@ -17,9 +17,9 @@
 struct pass {
 	const struct pass_env *env;
 	const struct account *account;
-	struct chan_report *report;
-	struct chan_counts *counts;	/* those of the report */
-	struct chan_progress progress;
+	struct report *report;
+	struct report_counts *counts;	/* those of the report */
+	struct report_progress progress;
 	struct arena *arena;
 	struct account_dir dir;
 	struct marker marker;
@@ -64,7 +64,7 @@ struct pass {
 };
 
 /* Tells the parent how far we are. */
-void pass_tell(struct pass *pass, enum chan_phase phase);
+void pass_tell(struct pass *pass, enum report_phase phase);
 
 /* Puts the messages with one action into `work`; returns how many. */
 size_t pass_select(struct pass *pass, enum plan_action action);
@@ -116,7 +116,7 @@ bool pass_note_known(struct pass *pass, struct plan_message *m,
 	struct err *err) MUST_USE;
 /* Delivers a message that tells of the turn to the account's own destination;
  * if that cannot be done, the log has to do. */
-void pass_notice(struct pass *pass, enum chan_turn turn, int64_t since);
+void pass_notice(struct pass *pass, enum report_turn turn, int64_t since);
 /* For struct batch: the fate of such a message is written down. */
 void pass_notice_done(struct pass *pass, const struct batch_slot *slot);
 

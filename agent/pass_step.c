@@ -207,7 +207,7 @@ void pass_begin_again(struct pass *pass)
 	pass->listing.messages = NULL;
 	pass->counts->fetched = pass->counts->delivered;
 	pass->counts->failed = 0;
-	pass->progress = (struct chan_progress){ 0 };
+	pass->progress = (struct report_progress){ 0 };
 	pass->promised = pass->no_room = pass->no_room_bytes = 0;
 	pass->stat_size = pass->odd_sizes = pass->exact_sizes = 0;
 	pass->spoiled = pass->out_of_step = false;

@@ -22,8 +22,8 @@ struct proc {
 	int chan;			/* our end, or -1 */
 	bool reported;			/* `report` has come */
 	bool stopped;			/* it was asked to end */
-	struct chan_report report;
-	struct chan_progress progress;
+	struct report report;
+	struct report_progress progress;
 	clock_ms started;
 	clock_ms deadline;		/* it must be heard of before this */
 	struct mda mda;			/* while the worker lives; then hooks */

@@ -54,7 +54,7 @@ static void terminal_size(int *rows_r, int *columns_r)
 /* "12/40 messages, 1.2 of 4.5 MB, 800 kB/s, 4s left" */
 static void describe_fetch(const struct proc *proc, char *out, size_t cap)
 {
-	const struct chan_progress *p = &proc->progress;
+	const struct report_progress *p = &proc->progress;
 	char done[32], all[32], rate[32], left[32];
 	uint64_t ms = (uint64_t)(clock_now() - proc->started), speed;
 	size_t n;
@@ -128,7 +128,7 @@ static size_t add(char *out, size_t cap, size_t n, uint64_t count,
 
 static void print_counts(const struct proc *proc)
 {
-	const struct chan_counts *c = &proc->report.counts;
+	const struct report_counts *c = &proc->report.counts;
 	char line[400], bytes[32];
 	size_t n;
 
@@ -165,7 +165,7 @@ static void clear(const struct progress *progress)
 
 void progress_result(struct progress *progress, const struct proc *proc)
 {
-	const struct chan_report *r = &proc->report;
+	const struct report *r = &proc->report;
 	struct err err = ERR_INIT;
 
 	clear(progress);

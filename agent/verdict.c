@@ -15,7 +15,7 @@ static const enum sched_event by_class[] = {
 static_assert(sizeof(by_class) / sizeof(by_class[0]) == ERR_CONFIG + 1,
 	"one row for each class");
 
-enum sched_event verdict(const struct chan_report *report)
+enum sched_event verdict(const struct report *report)
 {
 	switch ((enum err_code)report->code) {
 	case ERR_CODE_AUTH:

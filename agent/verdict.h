@@ -2,10 +2,10 @@
 #ifndef AGENT_VERDICT_H
 #define AGENT_VERDICT_H
 
-#include "agent/chan.h"
+#include "agent/report.h"
 #include "agent/sched.h"
 
 /* What the end of a pass means for the next one. */
-enum sched_event verdict(const struct chan_report *report);
+enum sched_event verdict(const struct report *report);
 
 #endif

@@ -14,6 +14,7 @@
 #include "agent/base/limits.h"
 #include "agent/base/log.h"
 #include "agent/base/spawn.h"
+#include "agent/chan.h"
 #include "agent/pass.h"
 
 #ifdef __has_feature
@@ -40,7 +41,7 @@ struct worker {
 
 /* A packet wakes the parent. It has another patience while we connect; the rest
  * is for people. */
-static bool matters(const struct worker *worker, const struct chan_progress *p)
+static bool matters(const struct worker *worker, const struct report_progress *p)
 {
 	if (clock_left(worker->next_progress) == 0)
 		return true;
@@ -48,7 +49,7 @@ static bool matters(const struct worker *worker, const struct chan_progress *p)
 		|| p->phase == PHASE_CONNECT || worker->phase == PHASE_CONNECT);
 }
 
-static void progress(void *arg, const struct chan_progress *p)
+static void progress(void *arg, const struct report_progress *p)
 {
 	struct worker *worker = arg;
 	struct chan_packet packet;

@@ -218,9 +218,9 @@ static void test_odd_files(void)
 	rmdir(scratch_path("box/memory"));
 }
 
-static struct chan_report report(enum err_class class, const char *text)
+static struct report report(enum err_class class, const char *text)
 {
-	struct chan_report r;
+	struct report r;
 
 	memset(&r, 0, sizeof(r));
 	r.class = class;
@@ -232,14 +232,14 @@ static struct chan_report report(enum err_class class, const char *text)
 
 static bool add(struct outcome *o, enum err_class class, int64_t now)
 {
-	const struct chan_report r = report(class, err_class_name(class));
+	const struct report r = report(class, err_class_name(class));
 
 	return outcome_add(o, &r, now);
 }
 
 static void test_outcome(void)
 {
-	struct chan_report busy = report(ERR_RETRY, "busy");
+	struct report busy = report(ERR_RETRY, "busy");
 	struct outcome o;
 
 	memset(&o, 0, sizeof(o));

@@ -39,7 +39,7 @@ static bool is_end(enum sched_event event)
 /* A worker may put any two together. */
 static void test_all(void)
 {
-	struct chan_report report = { .class = ERR_NONE };
+	struct report report = { .class = ERR_NONE };
 	bool ok = true;
 
 	for (report.class = 0; report.class <= ERR_CONFIG; report.class++)
@@ -50,7 +50,7 @@ static void test_all(void)
 
 int main(void)
 {
-	struct chan_report report = { .class = ERR_NONE };
+	struct report report = { .class = ERR_NONE };
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
