@@ -8,9 +8,9 @@
 
 #include "agent/base/arena.h"
 #include "agent/base/err.h"
+#include "agent/net/wire.h"
 #include "agent/pop3/recall.h"
 #include "agent/pop3/reply.h"
-#include "agent/pop3/wire.h"
 #include "config/config.h"
 #include "config/secret.h"
 #include "delivery/pump.h"

@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "agent/base/arena.h"
-#include "agent/sched.h"
+#include "agent/sched/sched.h"
 
 /*
  * The scheduler alone, on a simulated clock: what an account takes in memory,

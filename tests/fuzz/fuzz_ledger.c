@@ -8,7 +8,7 @@
 #include <zlib.h>
 
 #include "agent/base/limits.h"
-#include "agent/ledger_record.h"
+#include "agent/state/ledger/record.h"
 
 /*
  * Any bytes as lines of a ledger, with a CRC put right so that they are

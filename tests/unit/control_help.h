@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
-#include "agent/control.h"
+#include "agent/control/control.h"
 #include "tests/unit/scratch.h"
 #include "tests/unit/tap.h"
 

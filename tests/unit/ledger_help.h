@@ -5,7 +5,7 @@
 #include "tests/unit/scratch.h"
 
 #include "agent/base/digest.h"
-#include "agent/ledger.h"
+#include "agent/state/ledger/ledger.h"
 
 /*
  * Ledgers in directories of the scratch directory; what must work for a test

@@ -2,7 +2,7 @@
 #ifndef TESTS_UNIT_SCHED_HELP_H
 #define TESTS_UNIT_SCHED_HELP_H
 
-#include "agent/sched.h"
+#include "agent/sched/sched.h"
 #include "tests/unit/tap.h"
 
 /* What the tests of the scheduler share. */

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "agent/chan.h"
+#include "agent/parent/chan.h"
 
 /* Packets between parent and worker: either may have been taken over, and
  * then sends whatever it likes. */

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "agent/hosts.h"
+#include "agent/sched/hosts.h"
 
 /* Numbers for names. */
 

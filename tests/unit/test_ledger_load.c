@@ -3,7 +3,7 @@
 
 #include <inttypes.h>
 
-#include "agent/ledger_record.h"
+#include "agent/state/ledger/record.h"
 #include "tests/unit/ledger_help.h"
 
 /*

@@ -8,7 +8,7 @@
 
 #include "agent/base/limits.h"
 #include "agent/base/log.h"
-#include "agent/ledger_record.h"
+#include "agent/state/ledger/record.h"
 
 /* One line of the ledger: nothing a server can put into a UID, and nothing a
  * person can put into a path, changes what is read back. */

@@ -7,7 +7,7 @@
 #include "agent/base/digest.h"
 #include "agent/base/limits.h"
 #include "agent/base/log.h"
-#include "agent/memory.h"
+#include "agent/state/memory.h"
 
 /* What is remembered of an account: what comes back from the file, what a
  * spoilt file does, and how passes add up. */

@@ -8,7 +8,7 @@
 #include <sys/un.h>
 #include <time.h>
 
-#include "agent/notify.h"
+#include "agent/daemon/notify.h"
 #include "tests/unit/scratch.h"
 
 /* The words a service manager hears, on a real datagram socket. */

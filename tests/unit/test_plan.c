@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tests/unit/tap.h"
 
-#include "agent/ledger_priv.h"
-#include "agent/plan.h"
+#include "agent/pass/plan.h"
+#include "agent/state/ledger/priv.h"
 #include "tests/unit/ledger_help.h"
 
 /*

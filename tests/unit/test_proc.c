@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/proc.h"
+#include "agent/parent/proc.h"
 #include "config/fields.h"
 
 /*

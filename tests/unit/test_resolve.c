@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "agent/base/spawn.h"
-#include "agent/pop3/resolve.h"
+#include "agent/net/resolve.h"
 
 /* Names to addresses, and the helper that looks them up. */
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "agent/base/arena.h"
-#include "agent/roster.h"
+#include "agent/parent/roster.h"
 
 /*
  * Accounts by number and by name, and from one configuration to the next.

@@ -4,7 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/signals.h"
+#include "agent/parent/signals.h"
 #include "tests/unit/tap.h"
 
 static const struct row {

@@ -3,7 +3,7 @@
 #include "tests/unit/tap.h"
 
 #include "agent/base/arena.h"
-#include "agent/status.h"
+#include "agent/status/status.h"
 
 /* The file of metrics, as the daemon keeps it. */
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "agent/mda_argv.h"
+#include "agent/parent/mda_argv.h"
 
 /*
  * Placeholders in arguments: what is one, what it becomes, and that it stays

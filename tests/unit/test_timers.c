@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#include "agent/timers.h"
+#include "agent/sched/timers.h"
 
 /* The heap: the earliest first, also after a sweep. */
 

@@ -5,7 +5,7 @@
 
 #include "agent/base/digest.h"
 #include "agent/base/limits.h"
-#include "agent/pop3/tls_priv.h"
+#include "agent/net/tls_priv.h"
 
 /* Tickets: whole, of this account, of these settings, of today; or unused. */
 

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#include "agent/verdict.h"
+#include "agent/parent/verdict.h"
 
 /* What each way to end a pass means for the next one. */
 
