@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "agent/pop3/dot.h"
-#include "tests/unit/dot_reference.h"
+#include "tests/unit/pop3/dot_reference.h"
 
 /*
  * Any bytes as a multi-line reply: however it is cut into pieces, the decoder

@@ -8,7 +8,7 @@
 #include <zlib.h>
 
 #include "delivery/filter.h"
-#include "tests/unit/filter_reference.h"
+#include "tests/unit/delivery/filter_reference.h"
 
 /*
  * Any bytes as a message, in any pieces: the file holds what filters make of
