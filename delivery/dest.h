@@ -83,7 +83,7 @@ struct dest_kind {
 	void (*release)(struct dest *dest, struct item *const *items,
 		size_t n);
 	/* At most LIMIT_BATCH_MESSAGES items, in the order of their intents.
-	 * An item becomes DELIVERED on proof alone (recover.h says which), VOID
+	 * An item becomes DELIVERED on proof alone (agent/pass/recover.h says which), VOID
 	 * when nothing usable is left of it, or else STAGED, open. Locks are
 	 * kept until release; nothing is made but what dest_open() may make. */
 	bool (*look)(struct dest *dest, struct item *const *items, size_t n,

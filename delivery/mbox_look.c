@@ -16,7 +16,7 @@
 
 /*
  * What has become of an append that was cut off, or that others disturbed. What
- * is believed, and on what evidence, stands in agent/recover.h.
+ * is believed, and on what evidence, stands in agent/pass/recover.h.
  */
 
 /* What earlier items of a batch tell of the later ones. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_CMD_H
-#define AGENT_CMD_H
+#ifndef AGENT_COMMAND_CMD_H
+#define AGENT_COMMAND_CMD_H
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -87,7 +87,7 @@ static void close_input(void)
 
 /* At a login: quick, silent, and never in the way. */
 static enum err_class fetch_older(const struct cmd_env *env, uint64_t seconds,
-	const struct account **list, struct fetch_options *options)
+	const struct account **list, struct once_options *options)
 {
 	uint64_t *messages = mem_grow(NULL, options->count + 1,
 		sizeof(*messages));
@@ -101,7 +101,7 @@ static enum err_class fetch_older(const struct cmd_env *env, uint64_t seconds,
 		log_info("nothing to fetch: all accounts were polled within %s, or are being polled",
 			env->if_older);
 	else
-		worst = fetch_run(options);
+		worst = once_run(options);
 	if (env->quiet)
 		tell_news(env, list, options->count, messages);
 	free(messages);
@@ -111,7 +111,7 @@ static enum err_class fetch_older(const struct cmd_env *env, uint64_t seconds,
 static enum err_class fetch(const struct cmd_env *env, uint64_t seconds,
 	const struct account **list, size_t count)
 {
-	struct fetch_options options = { env->config, list, count, {
+	struct once_options options = { env->config, list, count, {
 		(env->options & CMD_BASELINE) != 0,
 		(env->options & CMD_ACCEPT_NEW_STATE) != 0, false, false },
 		env->trace, env->quiet };
@@ -120,7 +120,7 @@ static enum err_class fetch(const struct cmd_env *env, uint64_t seconds,
 		log_warn("no account is enabled");
 	return env->if_older != NULL
 		? fetch_older(env, seconds, list, &options)
-		: fetch_run(&options);
+		: once_run(&options);
 }
 
 /* What the options say together; false after an error message. */

@@ -9,7 +9,7 @@
  * rest. */
 #define STOP_MS 15000
 
-struct fetch {
+struct once {
 	struct parent *parent;
 	struct progress progress;
 	enum err_class worst;
@@ -17,40 +17,40 @@ struct fetch {
 
 static void ended(void *arg, const struct parent_slot *slot)
 {
-	struct fetch *fetch = arg;
+	struct once *once = arg;
 
-	progress_result(&fetch->progress, &slot->proc);
-	fetch->worst = err_worse(fetch->worst,
+	progress_result(&once->progress, &slot->proc);
+	once->worst = err_worse(once->worst,
 		(enum err_class)slot->proc.report.class);
 }
 
 static clock_ms next(void *arg, clock_ms otherwise)
 {
-	const struct fetch *fetch = arg;
+	const struct once *once = arg;
 
-	return progress_next(&fetch->progress, otherwise);
+	return progress_next(&once->progress, otherwise);
 }
 
 static void react(void *arg, const struct pollfd *fds, size_t count)
 {
-	struct fetch *fetch = arg;
+	struct once *once = arg;
 
 	(void)fds;
 	(void)count;
-	progress_draw(&fetch->progress, fetch->parent);
+	progress_draw(&once->progress, once->parent);
 }
 
 static void signalled(void *arg, unsigned int signals)
 {
-	struct fetch *fetch = arg;
+	struct once *once = arg;
 
 	(void)signals;
-	if (!parent_stopping(fetch->parent))
+	if (!parent_stopping(once->parent))
 		log_info("stopping");
-	parent_stop(fetch->parent);
+	parent_stop(once->parent);
 }
 
-static struct roster *all_at_once(const struct fetch_options *options)
+static struct roster *all_at_once(const struct once_options *options)
 {
 	struct roster *roster = roster_new(NULL, options->config,
 		options->accounts, (uint32_t)options->count, true, NULL, NULL);
@@ -61,11 +61,11 @@ static struct roster *all_at_once(const struct fetch_options *options)
 	return roster;
 }
 
-enum err_class fetch_run(const struct fetch_options *options)
+enum err_class once_run(const struct once_options *options)
 {
-	struct fetch fetch = { .worst = ERR_NONE };
+	struct once once = { .worst = ERR_NONE };
 	struct parent_options parent = { NULL, options->pass, options->trace,
-		STOP_MS, false, { .arg = &fetch, .ended = ended, .next = next,
+		STOP_MS, false, { .arg = &once, .ended = ended, .next = next,
 		.react = react, .signalled = signalled }, NULL };
 	struct err err = ERR_INIT;
 
@@ -74,16 +74,16 @@ enum err_class fetch_run(const struct fetch_options *options)
 		log_err(LOG_LEVEL_ERROR, &err);
 		return err.class;
 	}
-	progress_init(&fetch.progress, options->quiet, options->trace == NULL);
-	parent.pass.watched = fetch.progress.live;
+	progress_init(&once.progress, options->quiet, options->trace == NULL);
+	parent.pass.watched = once.progress.live;
 	parent.roster = all_at_once(options);
-	fetch.parent = parent_new(&parent);
-	for (parent_start(fetch.parent); !parent_idle(fetch.parent);)
-		parent_turn(fetch.parent);
-	progress_end(&fetch.progress);
-	if (parent_stopping(fetch.parent))
-		fetch.worst = err_worse(fetch.worst, ERR_STOP);
-	parent_free(fetch.parent);
+	once.parent = parent_new(&parent);
+	for (parent_start(once.parent); !parent_idle(once.parent);)
+		parent_turn(once.parent);
+	progress_end(&once.progress);
+	if (parent_stopping(once.parent))
+		once.worst = err_worse(once.worst, ERR_STOP);
+	parent_free(once.parent);
 	session_prompts_free(parent.prompts);
-	return fetch.worst;
+	return once.worst;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_FETCH_H
-#define AGENT_FETCH_H
+#ifndef AGENT_COMMAND_ONCE_H
+#define AGENT_COMMAND_ONCE_H
 
 #include "agent/command/progress.h"
 
@@ -8,7 +8,7 @@
  * One poll of some accounts, all in parallel, with a person watching.
  */
 
-struct fetch_options {
+struct once_options {
 	const struct config *config;
 	const struct account *const *accounts;	/* whom to poll */
 	size_t count;
@@ -20,6 +20,6 @@ struct fetch_options {
 /* Polls every account once and returns when all are done: the worst class of
  * all of them (ERR_NONE when all went well). SIGINT, SIGTERM and SIGHUP ask
  * the workers to end and wait for them. */
-enum err_class fetch_run(const struct fetch_options *options);
+enum err_class once_run(const struct once_options *options);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_PROGRESS_H
-#define AGENT_PROGRESS_H
+#ifndef AGENT_COMMAND_PROGRESS_H
+#define AGENT_COMMAND_PROGRESS_H
 
 #include "agent/parent/parent.h"
 

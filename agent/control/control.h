@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_CONTROL_H
-#define AGENT_CONTROL_H
+#ifndef AGENT_CONTROL_CONTROL_H
+#define AGENT_CONTROL_CONTROL_H
 
 #include <poll.h>
 #include <stdio.h>

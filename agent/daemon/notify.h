@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_NOTIFY_H
-#define AGENT_NOTIFY_H
+#ifndef AGENT_DAEMON_NOTIFY_H
+#define AGENT_DAEMON_NOTIFY_H
 
 #include <stdint.h>
 

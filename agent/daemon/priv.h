@@ -7,8 +7,8 @@
 #include "agent/parent/parent.h"
 
 /*
- * What the files of the daemon share: daemon.c (its life), daemon_ask.c (what
- * callers ask for), daemon_reload.c (another configuration), daemon_metrics.c.
+ * What the files of the daemon share: daemon.c (its life), ask.c (what callers
+ * ask for), reload.c (another configuration), metrics.c.
  */
 
 struct daemon {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_POP3_NET_H
-#define AGENT_POP3_NET_H
+#ifndef AGENT_NET_NET_H
+#define AGENT_NET_NET_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_POP3_RACE_H
-#define AGENT_POP3_RACE_H
+#ifndef AGENT_NET_RACE_H
+#define AGENT_NET_RACE_H
 
 #include "agent/net/resolve.h"
 

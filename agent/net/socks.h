@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_POP3_SOCKS_H
-#define AGENT_POP3_SOCKS_H
+#ifndef AGENT_NET_SOCKS_H
+#define AGENT_NET_SOCKS_H
 
 #include "agent/net/net.h"
 #include "config/config.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_POP3_TLS_PRIV_H
-#define AGENT_POP3_TLS_PRIV_H
+#ifndef AGENT_NET_TLS_PRIV_H
+#define AGENT_NET_TLS_PRIV_H
 
 #include <gnutls/gnutls.h>
 #include <sys/stat.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_POP3_TUNNEL_H
-#define AGENT_POP3_TUNNEL_H
+#ifndef AGENT_NET_TUNNEL_H
+#define AGENT_NET_TUNNEL_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_POP3_WIRE_H
-#define AGENT_POP3_WIRE_H
+#ifndef AGENT_NET_WIRE_H
+#define AGENT_NET_WIRE_H
 
 #include <stdbool.h>
 #include <stddef.h>

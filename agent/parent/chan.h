@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_CHAN_H
-#define AGENT_CHAN_H
+#ifndef AGENT_PARENT_CHAN_H
+#define AGENT_PARENT_CHAN_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_HOOK_H
-#define AGENT_HOOK_H
+#ifndef AGENT_PARENT_HOOK_H
+#define AGENT_PARENT_HOOK_H
 
 #include "agent/parent/mda.h"
 #include "agent/state/report.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_MDA_H
-#define AGENT_MDA_H
+#ifndef AGENT_PARENT_MDA_H
+#define AGENT_PARENT_MDA_H
 
 #include <stdbool.h>
 #include <sys/types.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_MDA_ARGV_H
-#define AGENT_MDA_ARGV_H
+#ifndef AGENT_PARENT_MDA_ARGV_H
+#define AGENT_PARENT_MDA_ARGV_H
 
 #include "agent/base/limits.h"
 #include "config/template.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_PARENT_H
-#define AGENT_PARENT_H
+#ifndef AGENT_PARENT_PARENT_H
+#define AGENT_PARENT_PARENT_H
 
 #include <poll.h>
 

@@ -6,8 +6,8 @@
 #include "agent/parent/parent.h"
 
 /*
- * What the files of the parent share: parent.c (which passes run),
- * parent_loop.c (what they wait for).
+ * What the files of the parent share: parent.c (which passes run), loop.c (what
+ * they wait for).
  */
 
 struct parent {

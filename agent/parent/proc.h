@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_PROC_H
-#define AGENT_PROC_H
+#ifndef AGENT_PARENT_PROC_H
+#define AGENT_PARENT_PROC_H
 
 #include "agent/parent/chan.h"
 #include "agent/parent/hook.h"

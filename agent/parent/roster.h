@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_ROSTER_H
-#define AGENT_ROSTER_H
+#ifndef AGENT_PARENT_ROSTER_H
+#define AGENT_PARENT_ROSTER_H
 
 #include "agent/sched/sched.h"
 #include "config/config.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_SIGNALS_H
-#define AGENT_SIGNALS_H
+#ifndef AGENT_PARENT_SIGNALS_H
+#define AGENT_PARENT_SIGNALS_H
 
 #include <stdbool.h>
 

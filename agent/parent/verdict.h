@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_VERDICT_H
-#define AGENT_VERDICT_H
+#ifndef AGENT_PARENT_VERDICT_H
+#define AGENT_PARENT_VERDICT_H
 
 #include "agent/sched/sched.h"
 #include "agent/state/report.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_WORKER_H
-#define AGENT_WORKER_H
+#ifndef AGENT_PARENT_WORKER_H
+#define AGENT_PARENT_WORKER_H
 
 #include "agent/pass/pass.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_BATCH_H
-#define AGENT_BATCH_H
+#ifndef AGENT_PASS_BATCH_H
+#define AGENT_PASS_BATCH_H
 
 #include "agent/base/clock.h"
 #include "agent/base/limits.h"

@@ -6,7 +6,7 @@
 
 /*
  * What a pass takes from the one before it, and leaves to the next: see
- * pass_memory.c, pass_clock.c and pass_audit.c.
+ * memory.c, clock.c and audit.c.
  */
 
 /* Reads `memory`; the lock is held. */

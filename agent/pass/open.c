@@ -103,7 +103,7 @@ static bool remember_marker(struct pass *pass, struct err *err)
 	return true;
 }
 
-/* Lost state must not look like a new account: see marker.h. */
+/* Lost state must not look like a new account: see agent/state/marker.h. */
 bool pass_open_ledger(struct pass *pass, struct err *err)
 {
 	bool exists = faccessat(pass->dir.dir, "ledger", F_OK, 0) == 0;

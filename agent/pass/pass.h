@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_PASS_H
-#define AGENT_PASS_H
+#ifndef AGENT_PASS_PASS_H
+#define AGENT_PASS_PASS_H
 
 #include "agent/pass/session.h"
 #include "agent/state/report.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_PLAN_H
-#define AGENT_PLAN_H
+#ifndef AGENT_PASS_PLAN_H
+#define AGENT_PASS_PLAN_H
 
 #include "agent/base/arena.h"
 #include "agent/pop3/listing.h"
@@ -71,7 +71,7 @@ struct plan_suspect {
 
 /* What is known besides listing and ledger. */
 struct plan_past {
-	/* Now, and the time of which ages are counted (pass_clock.c). */
+	/* Now, and the time of which ages are counted (clock.c). */
 	int64_t now, judged;
 	/* What LAST said if the server has no UIDL, else 0: with keep, messages
 	 * up to it are known. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_PLAN_PRIV_H
-#define AGENT_PLAN_PRIV_H
+#ifndef AGENT_PASS_PLAN_PRIV_H
+#define AGENT_PASS_PLAN_PRIV_H
 
 #include "agent/pass/plan.h"
 

@@ -33,7 +33,7 @@ struct pass {
 	struct ledger *ledger;
 	struct dest_env dest_env;
 	struct headers *headers;
-	struct sink meter, *metered;	/* pass_fetch.c: counts, passes on */
+	struct sink meter, *metered;	/* fetch.c: counts, passes on */
 	struct client *client;
 	struct listing listing;
 	struct plan plan;
@@ -50,7 +50,7 @@ struct pass {
 	/* The destination failed, or the server's answers may be out of step:
 	 * what is staged and not committed stays so. */
 	bool spoiled;
-	/* pass_audit.c: known messages that look like others, and whether this
+	/* audit.c: known messages that look like others, and whether this
 	 * is the session that looks again. */
 	struct plan_suspect suspects[PLAN_AUDIT];
 	size_t suspect_count;
@@ -59,7 +59,7 @@ struct pass {
 	bool out_of_step;		/* hold the session again, in lockstep */
 	unsigned int complaints;	/* see pass_loudness() */
 	uint64_t odd_sizes, exact_sizes;	/* other than listed, as listed */
-	uint64_t stat_size;		/* pass_glance.c: what STAT said, or 0 */
+	uint64_t stat_size;		/* glance.c: what STAT said, or 0 */
 	struct batch batch;		/* last: its slots are not zeroed */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_RECOVER_H
-#define AGENT_RECOVER_H
+#ifndef AGENT_PASS_RECOVER_H
+#define AGENT_PASS_RECOVER_H
 
 #include "agent/pass/batch.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_SESSION_H
-#define AGENT_SESSION_H
+#ifndef AGENT_PASS_SESSION_H
+#define AGENT_PASS_SESSION_H
 
 #include <stdio.h>
 

@@ -33,7 +33,7 @@ struct recall {
 /* Names the server, the way there and the login of an account. */
 struct digest recall_key(const struct account *account);
 /* Is it of this account as it is configured now? Only then may the ticket be
- * used, which has more marks of its own (tls.h). */
+ * used, which has more marks of its own (agent/net/tls.h). */
 bool recall_fits(const struct recall *recall, const struct account *account);
 /* Can nobody show another server to us? In the clear somebody may, to get a
  * password that the real one would not have been sent. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_HOSTS_H
-#define AGENT_HOSTS_H
+#ifndef AGENT_SCHED_HOSTS_H
+#define AGENT_SCHED_HOSTS_H
 
 #include <stddef.h>
 #include <stdint.h>

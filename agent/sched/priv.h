@@ -7,8 +7,8 @@
 #include "agent/sched/timers.h"
 
 /*
- * What the files of the scheduler share: sched.c (time and states), sched_new.c
- * (who is in it) and sched_queue.c (slots).
+ * What the files of the scheduler share: sched.c (time and states), new.c (who
+ * is in it) and queue.c (slots).
  *
  * Whoever is ready stands in one of the queues of its host, by the kind of its
  * last pass. A host whose queue has somebody and that has room stands in the

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_SCHED_H
-#define AGENT_SCHED_H
+#ifndef AGENT_SCHED_SCHED_H
+#define AGENT_SCHED_SCHED_H
 
 #include <stdbool.h>
 #include <stddef.h>

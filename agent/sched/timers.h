@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_TIMERS_H
-#define AGENT_TIMERS_H
+#ifndef AGENT_SCHED_TIMERS_H
+#define AGENT_SCHED_TIMERS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_ACCOUNT_DIR_H
-#define AGENT_ACCOUNT_DIR_H
+#ifndef AGENT_STATE_ACCOUNT_DIR_H
+#define AGENT_STATE_ACCOUNT_DIR_H
 
 #include "agent/base/err.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_MARKER_H
-#define AGENT_MARKER_H
+#ifndef AGENT_STATE_MARKER_H
+#define AGENT_STATE_MARKER_H
 
 #include <limits.h>
 

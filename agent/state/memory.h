@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_MEMORY_H
-#define AGENT_MEMORY_H
+#ifndef AGENT_STATE_MEMORY_H
+#define AGENT_STATE_MEMORY_H
 
 #include "agent/base/digest.h"
 #include "agent/net/net.h"
@@ -59,10 +59,10 @@ struct memory {
 	/* A ledger of an older version cannot note that the destination's
 	 * folder has our marker: digest of both. */
 	char marked[DIGEST_LEN + 1];
-	int64_t clock;			/* pass_clock.c: judged then */
+	int64_t clock;			/* agent/pass/clock.c: judged then */
 	uint64_t settled;		/* struct plan_past, of the... */
 	char epoch[17];			/* ...ledger of this epoch */
-	/* pass_audit.c: the last one looked at, when, and when it went wrong. */
+	/* agent/pass/audit.c: the last one looked at, when, and when it went wrong. */
 	uint64_t audited;
 	int64_t audit_last, audit_off;
 	/* When a person was last warned that the server keeps messages for

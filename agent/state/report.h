@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_REPORT_H
-#define AGENT_REPORT_H
+#ifndef AGENT_STATE_REPORT_H
+#define AGENT_STATE_REPORT_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_STATUS_H
-#define AGENT_STATUS_H
+#ifndef AGENT_STATUS_STATUS_H
+#define AGENT_STATUS_STATUS_H
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_LEDGER_ENTRY_H
-#define AGENT_LEDGER_ENTRY_H
+#ifndef AGENT_STATE_LEDGER_ENTRY_H
+#define AGENT_STATE_LEDGER_ENTRY_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_LEDGER_H
-#define AGENT_LEDGER_H
+#ifndef AGENT_STATE_LEDGER_LEDGER_H
+#define AGENT_STATE_LEDGER_LEDGER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -105,7 +105,7 @@ bool ledger_failed(struct ledger *ledger, struct ledger_entry *entry,
  * is in the file and not among the entries before that is loaded again. */
 bool ledger_baseline(struct ledger *ledger, const struct ledger_what *what,
 	struct err *err) MUST_USE;
-/* The server's listed sizes are not exact; see pass_step.c. */
+/* The server's listed sizes are not exact; see agent/pass/step.c. */
 bool ledger_note_inexact(struct ledger *ledger, struct err *err) MUST_USE;
 bool ledger_sizes_inexact(const struct ledger *ledger);
 /* A delivered message stays on the server for good: LEDGER_BASELINE. Being

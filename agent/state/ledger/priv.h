@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_LEDGER_PRIV_H
-#define AGENT_LEDGER_PRIV_H
+#ifndef AGENT_STATE_LEDGER_PRIV_H
+#define AGENT_STATE_LEDGER_PRIV_H
 
 #include "agent/base/arena.h"
 #include "agent/base/limits.h"
@@ -8,10 +8,9 @@
 #include "agent/state/ledger/record.h"
 
 /*
- * What the files of the ledger share: ledger.c (records, file), ledger_table.c
- * (entries by id and UID), ledger_entry.c (one of them in memory),
- * ledger_load.c (reading), ledger_compact.c (writing anew), ledger_record.c
- * (lines), ledger_seal.c (what others know of it).
+ * What the files of the ledger share: ledger.c (records, file), table.c
+ * (entries by id and UID), entry.c (one of them in memory), load.c (reading),
+ * compact.c (writing anew), record.c (lines), seal.c (what others know of it).
  *
  * A file begins with lines that were all durable before it got its name, and
  * says how many they are: RECORD_LEDGER, RECORD_FILE, what is known, and a
@@ -83,7 +82,7 @@ struct ledger {
 	char buffer[LEDGER_BUFFER];
 };
 
-/* ledger_entry.c. What `r` says is copied where it must last. */
+/* entry.c. What `r` says is copied where it must last. */
 void entry_make(struct ledger *l, struct ledger_entry *e,
 	const struct record *r);
 void entry_place(struct ledger *l, struct ledger_entry *e,
@@ -99,7 +98,7 @@ void entry_state(struct ledger *l, struct ledger_entry *e,
 	enum ledger_state state);
 void entry_free(struct ledger_entry *e);
 
-/* ledger_table.c: no entries yet; no more of them. */
+/* table.c: no entries yet; no more of them. */
 void ledger_table_start(struct ledger *l);
 void ledger_table_free(struct ledger *l);
 /* Once the file is read: from now on entries are found by their UIDs. */
@@ -109,13 +108,13 @@ struct ledger_entry *ledger_by_id(const struct ledger *l, uint64_t id);
 /* The one place where a record changes memory, when loading and when writing.
  * False if it makes no sense here. */
 bool ledger_apply(struct ledger *l, const struct record *r);
-/* ledger_seal.c: RECORD_MARKED, RECORD_UNMARKED. */
+/* seal.c: RECORD_MARKED, RECORD_UNMARKED. */
 void ledger_apply_place(struct ledger *l, const struct record *r);
 /* A UID as it is stored: a very long one by its hash, kept in `room`. */
 #define LEDGER_UID_ROOM 32
 void ledger_short_uid(const char **uid, size_t *len, char *room);
 
-/* ledger_compact.c: is the file mostly history? */
+/* compact.c: is the file mostly history? */
 bool ledger_wants_compaction(const struct ledger *l);
 
 /* ledger.c: one line into the buffer; or, as ledger_record() does, with the
@@ -125,7 +124,7 @@ bool ledger_put(struct ledger *l, const struct record *r, struct err *err)
 bool ledger_record(struct ledger *l, const struct record *r, struct err *err)
 	MUST_USE;
 
-/* ledger_load.c: reads the file if it is there, and changes nothing. */
+/* load.c: reads the file if it is there, and changes nothing. */
 bool ledger_load(struct ledger *l, bool *there_r, struct err *err) MUST_USE;
 
 #endif

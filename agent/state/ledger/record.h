@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_LEDGER_RECORD_H
-#define AGENT_LEDGER_RECORD_H
+#ifndef AGENT_STATE_LEDGER_RECORD_H
+#define AGENT_STATE_LEDGER_RECORD_H
 
 #include "agent/base/arena.h"
 #include "agent/state/ledger/ledger.h"

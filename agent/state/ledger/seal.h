@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef AGENT_LEDGER_SEAL_H
-#define AGENT_LEDGER_SEAL_H
+#ifndef AGENT_STATE_LEDGER_SEAL_H
+#define AGENT_STATE_LEDGER_SEAL_H
 
 #include "agent/state/ledger/ledger.h"
 
