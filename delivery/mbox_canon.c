@@ -163,7 +163,8 @@ void mbox_canon_limit(struct mbox_canon *c, uint64_t len)
 	c->limit = len;
 }
 
-struct digest mbox_canon_take(struct mbox_canon *c, uint64_t *len_r)
+struct digest mbox_canon_take(struct mbox_canon *c, uint64_t *len_r,
+	uint64_t *ends_r)
 {
 	struct digester *digester = c->digester;
 	struct digest digest;
@@ -171,6 +172,7 @@ struct digest mbox_canon_take(struct mbox_canon *c, uint64_t *len_r)
 	if (!c->judged && c->head_len != 0)
 		judge(c);
 	*len_r = c->len;
+	*ends_r = c->ends;
 	digest = digest_take(digester);
 	memset(c, 0, sizeof(*c));
 	c->digester = digester;

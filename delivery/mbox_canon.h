@@ -22,9 +22,10 @@ struct mbox_canon *mbox_canon_new(void);
 void mbox_canon_free(struct mbox_canon *c);
 /* The next bytes, in pieces of any size, from the From_ line on. */
 void mbox_canon_add(struct mbox_canon *c, const char *data, size_t len);
-/* The digest of all that was added, and how many bytes of it counted; starts
- * over. */
-struct digest mbox_canon_take(struct mbox_canon *c, uint64_t *len_r);
+/* The digest of all that was added, how many bytes of it counted, and the line
+ * ends behind them, which do not; starts over. */
+struct digest mbox_canon_take(struct mbox_canon *c, uint64_t *len_r,
+	uint64_t *ends_r);
 /* From now on no more than the first `len` bytes that count do; UINT64_MAX is
  * all. What another message is a part of can so be compared with it. */
 void mbox_canon_limit(struct mbox_canon *c, uint64_t len);

@@ -24,6 +24,7 @@ struct target {
 	size_t lead_len;
 	char lead[LEAD];		/* its From_ line; how the member begins */
 	struct digest digest;
+	uint64_t ends;			/* line ends behind what is digested */
 	/* Of the message that has its From_ line but is not it. */
 	struct digest other;
 	uint64_t other_len;
@@ -102,7 +103,8 @@ static struct target *begins_as(const struct search *s, struct target *t,
 }
 
 static bool digest_message(struct search *s, uint64_t at, uint64_t end,
-	struct digest *digest_r, uint64_t *len_r, struct err *err)
+	struct digest *digest_r, uint64_t *len_r, uint64_t *ends_r,
+	struct err *err)
 {
 	const char *p;
 	size_t n;
@@ -116,24 +118,25 @@ static bool digest_message(struct search *s, uint64_t at, uint64_t end,
 		if (n == 0)
 			break;
 	}
-	*digest_r = mbox_canon_take(s->canon, len_r);
+	*digest_r = mbox_canon_take(s->canon, len_r, ends_r);
 	return true;
 }
 
 /* The message in [at, end) has the From_ line of `first`; which is it? Those
- * that were staged by versions before 2 may share one. */
+ * that were staged by versions before 2 may share one. With fewer line ends it
+ * may have been cut off among them before a reader wrote it anew. */
 static bool compare(struct search *s, struct target *first, uint64_t at,
 	uint64_t end, struct err *err)
 {
 	struct digest digest;
 	struct target *t;
-	uint64_t len;
+	uint64_t len, ends;
 
-	if (!digest_message(s, at, end, &digest, &len, err))
+	if (!digest_message(s, at, end, &digest, &len, &ends, err))
 		return false;
 	for (t = first; t != NULL; t = begins_as(s, t + 1, first->lead,
 		first->lead_len))
-		if (digest_equal(&t->digest, &digest)) {
+		if (digest_equal(&t->digest, &digest) && ends >= t->ends) {
 			t->sought->item->state = ITEM_DELIVERED;
 			return true;
 		}
@@ -244,7 +247,8 @@ static bool read_members(struct search *s, uint64_t from, struct err *err)
 }
 
 static bool digest_staged(struct search *s, const struct item *item,
-	struct digest *digest_r, uint64_t *len_r, struct err *err)
+	struct digest *digest_r, uint64_t *len_r, uint64_t *ends_r,
+	struct err *err)
 {
 	char block[BLOCK] UNFILLED;
 	uint64_t at = 0;
@@ -256,7 +260,7 @@ static bool digest_staged(struct search *s, const struct item *item,
 		mbox_canon_add(s->canon, block, got);
 		at += got;
 	} while (got != 0);
-	*digest_r = mbox_canon_take(s->canon, len_r);
+	*digest_r = mbox_canon_take(s->canon, len_r, ends_r);
 	return true;
 }
 
@@ -275,7 +279,7 @@ static bool learn(struct search *s, struct target *t, bool gzip,
 		return true;
 	if (lf != NULL)
 		t->lead_len = (size_t)(lf - t->lead) + 1;
-	return digest_staged(s, item, &t->digest, &len, err);
+	return digest_staged(s, item, &t->digest, &len, &t->ends, err);
 }
 
 /* Is what has our From_ line a beginning of our message, and nothing else? A
@@ -283,12 +287,13 @@ static bool learn(struct search *s, struct target *t, bool gzip,
 static bool check_part(struct search *s, struct target *t, struct err *err)
 {
 	struct digest begin;
-	uint64_t len;
+	uint64_t len, ends;
 
 	if (!is_open(t) || t->sought->end == 0)
 		return true;
 	mbox_canon_limit(s->canon, t->other_len);
-	if (!digest_staged(s, t->sought->item, &begin, &len, err))
+	if (!digest_staged(s, t->sought->item, &begin, &len, &ends,
+		err))
 		return false;
 	if (len != t->other_len || !digest_equal(&begin, &t->other))
 		t->sought->end = 0;

@@ -62,13 +62,13 @@ static struct digest canon(const char *text, size_t len, size_t step)
 	struct mbox_canon *c = mbox_canon_new();
 	struct digest digest;
 	size_t at, n;
-	uint64_t ends;
+	uint64_t len_counted, ends;
 
 	for (at = 0; at < len; at += n) {
 		n = len - at < step ? len - at : step;
 		mbox_canon_add(c, text + at, n);
 	}
-	digest = mbox_canon_take(c, &ends);
+	digest = mbox_canon_take(c, &len_counted, &ends);
 	mbox_canon_free(c);
 	return digest;
 }
@@ -94,18 +94,18 @@ static void test_limit(void)
 	static const char text[] = HEAD "x\n\n\n";
 	struct mbox_canon *c = mbox_canon_new();
 	struct digest all, begin, more, part;
-	uint64_t len, some, most, full;
+	uint64_t len, some, most, full, ends;
 
 	mbox_canon_add(c, text, sizeof(text) - 1);
-	all = mbox_canon_take(c, &full);
+	all = mbox_canon_take(c, &full, &ends);
 	mbox_canon_add(c, text, strlen(HEAD) - 3);
-	part = mbox_canon_take(c, &len);
+	part = mbox_canon_take(c, &len, &ends);
 	mbox_canon_limit(c, len);
 	mbox_canon_add(c, text, sizeof(text) - 1);
-	begin = mbox_canon_take(c, &some);
+	begin = mbox_canon_take(c, &some, &ends);
 	mbox_canon_limit(c, full + 1);
 	mbox_canon_add(c, text, sizeof(text) - 1);
-	more = mbox_canon_take(c, &most);
+	more = mbox_canon_take(c, &most, &ends);
 	tap_ok(some == len && digest_equal(&begin, &part),
 		"no more than the first bytes count");
 	tap_ok(full == strlen(HEAD) + 1 && most == full

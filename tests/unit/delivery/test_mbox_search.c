@@ -63,6 +63,7 @@ static const struct rewritten {
 	{ "a part of one, in the midst", "M0aF", "M0F12" },
 	{ "parts of two", "M0abF", "M0F12" },
 	{ "a changed one is not a part", "M0cF", "M0cF12" },
+	{ "all but the last line end", "M0d", "M012" },
 };
 
 /* What a reader makes of a torn one, and of one that somebody edits. */
@@ -75,6 +76,8 @@ static size_t put_changed(char *out, char what)
 		out[len / 2] ^= 1;
 		return len;
 	}
+	if (what == 'd')
+		return len - 1;
 	len /= what == 'a' ? 2 : 3;
 	return len + put(out + len, "\n\n", 2);
 }
