@@ -118,7 +118,7 @@ static void decide(struct plan *plan, struct plan_message *m)
 			m->action = PLAN_CHECK;
 		return;
 	}
-	m->familiar = e->listed == m->listed->size;
+	m->own = e->listed == m->listed->size ? e : NULL;
 	if (e->state == LEDGER_INTENT && e->listed == m->listed->size) {
 		e->claimed = true;
 		m->entry = e;
@@ -157,6 +157,21 @@ static void settle(const struct plan *plan, struct plan_message *m,
 
 typedef bool same_fn(const struct identity *a, const struct identity *b);
 
+/* UID and size are known, and so is what the sender wrote into the header: that
+ * is enough where the server serves bodies otherwise each time, as those do that
+ * have given out new UIDs before. */
+static bool is_own(const struct plan *plan, const struct plan_message *m,
+	const struct identity *identity)
+{
+	struct identity own;
+
+	if (m->own == NULL || !plan_candidate(m->own)
+	    || !ledger_has_moved(plan->ledger))
+		return false;
+	own = ledger_identity(m->own);
+	return identity_like(&own, identity);
+}
+
 /* An unclaimed entry that is this message: of its UID, or of another. */
 static struct ledger_entry *match(struct plan *plan,
 	struct plan_message *m, const struct identity *identity, bool read)
@@ -171,6 +186,8 @@ static struct ledger_entry *match(struct plan *plan,
 		if (plan_candidate(e) && same(&id, identity))
 			return e;
 	}
+	if (read && is_own(plan, m, identity))
+		return m->own;
 	e = plan_match_lost(plan, m, identity, read);
 	m->moved |= e != NULL;
 	return e;

@@ -40,7 +40,7 @@ struct plan_message {
 	struct ledger_entry *failed;	/* earlier failures to get it, or NULL */
 	bool moved;			/* `entry` has another UID: note it */
 	struct ledger_entry *doubted;	/* it may have taken its place */
-	bool familiar;			/* its UID and size are known */
+	struct ledger_entry *own;	/* the one of its UID and size, or NULL */
 	bool cut;			/* what came is far shorter than listed */
 };
 

@@ -293,6 +293,33 @@ static void ask(struct plan *plan, const struct sizes *sizes)
 	}
 }
 
+/* What is listed under its own UID, in its own size, is not lost, even if its
+ * header has yet to be asked for: another message that has the same header
+ * would else take its place, and never be fetched. */
+static void hold_own(struct plan *plan)
+{
+	struct plan_message *m;
+	size_t i;
+
+	for (i = 0; i < plan->count; i++) {
+		m = &plan->messages[i];
+		/* Some servers list a UID twice. */
+		if (m->own != NULL && m->own->claimed)
+			m->own = NULL;
+		if (m->own != NULL)
+			m->own->claimed = true;
+	}
+}
+
+static void release_own(struct plan *plan)
+{
+	size_t i;
+
+	for (i = 0; i < plan->count; i++)
+		if (plan->messages[i].own != NULL)
+			plan->messages[i].own->claimed = false;
+}
+
 void plan_find_lost(struct plan *plan, struct arena *arena)
 {
 	size_t i, fresh = 0, known = plan->staying, familiar = known;
@@ -304,11 +331,13 @@ void plan_find_lost(struct plan *plan, struct arena *arena)
 		fresh += is_fresh(&plan->messages[i]);
 		known += plan->messages[i].entry != NULL;
 		familiar += plan->messages[i].entry != NULL
-			|| plan->messages[i].familiar;
+			|| plan->messages[i].own != NULL;
 	}
 	if (fresh == 0)
 		return;
+	hold_own(plan);
 	lost = collect(plan, arena, &here, &gone);
+	release_own(plan);
 	/* Not one is known, or many new ones have the sizes of missing ones,
 	 * or it was seen to do so before. */
 	alike = count_alike(plan, &here);
