@@ -374,9 +374,7 @@ bool pass_fetch(struct pass *pass, struct err *err)
 	 * a bad line nothing would ever arrive otherwise. */
 	if (pass->spoiled)
 		return false;
-	if (commit(pass, &why))
-		pass_learn_sizes(pass);
-	else
+	if (!commit(pass, &why))
 		log_err(LOG_LEVEL_WARN, &why);
 	return false;
 }
