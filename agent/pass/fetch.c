@@ -372,9 +372,7 @@ bool pass_fetch(struct pass *pass, struct err *err)
 		pass->spoiled = true;
 	/* What came whole before the line broke is delivered all the same: on
 	 * a bad line nothing would ever arrive otherwise. */
-	if (pass->spoiled)
-		return false;
-	if (!commit(pass, &why))
+	if (!pass->spoiled && !commit(pass, &why))
 		log_err(LOG_LEVEL_WARN, &why);
 	return false;
 }
