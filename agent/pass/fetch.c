@@ -65,6 +65,9 @@ static bool send_retr(void *arg, size_t i, struct err *err)
 
 	if (!is_room(pass, size, err))
 		return false;
+	/* This server was out of step before. */
+	if (pass->lockstep && !client_prove_step(pass->client, err))
+		return false;
 	pass->promised += size;
 	return client_put(pass->client, "RETR", pass_number(pass, i), err);
 }

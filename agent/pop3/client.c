@@ -154,6 +154,32 @@ bool client_last(struct client *client, uint64_t *last_r, struct err *err)
 	return err_set(err, ERR_MSG, "LAST was answered without a number");
 }
 
+static bool ask_stat(struct client *client, bool *refused_r, struct err *err)
+{
+	uint64_t count, size;
+	struct reply reply;
+
+	if (!client_exchange(client, "STAT", &reply, err))
+		return false;
+	*refused_r = reply.kind != REPLY_OK;
+	return *refused_r || reply_list(reply.text, reply.len, &count, &size)
+		|| err_set(err, ERR_PROTO,
+			"the server answers out of step: STAT without numbers");
+}
+
+/* No stray line holds numbers as the answer to STAT does. A server that does
+ * not know STAT refuses it each time. */
+bool client_prove_step(struct client *client, struct err *err)
+{
+	bool refused, again;
+
+	if (!ask_stat(client, &refused, err))
+		return false;
+	return !refused || (ask_stat(client, &again, err) && (again
+		|| err_set(err, ERR_PROTO,
+			"the server answers out of step: STAT refused, then not")));
+}
+
 bool client_noop(struct client *client, struct err *err)
 {
 	struct reply reply;

@@ -104,6 +104,9 @@ bool client_stat(struct client *client, uint64_t *count_r, uint64_t *size_r,
 bool client_last(struct client *client, uint64_t *last_r, struct err *err)
 	MUST_USE;
 bool client_noop(struct client *client, struct err *err) MUST_USE;
+/* ERR_PROTO if a stray line is in front of the next reply. Before RETR: it would
+ * pass for the status line, and the real one for the first line of text. */
+bool client_prove_step(struct client *client, struct err *err) MUST_USE;
 bool client_rset(struct client *client, struct err *err) MUST_USE;
 /* The server deletes what was marked when it answers +OK; any error means
  * that nobody knows. The session is over either way. */
