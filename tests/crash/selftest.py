@@ -9,6 +9,8 @@ complain.
 """
 
 import os
+import struct
+import subprocess
 from dataclasses import replace
 
 from rig import cli, crew, oracle, outage, places, play, scenario, shimctl, tools
@@ -53,6 +55,21 @@ def spoilt(how):
     _spoil(w, how)
     verdict.wrong.update(oracle.judge(w, scene, 0))
     return verdict
+
+
+# ---- the log ----
+
+def interrupted():
+    """The calls logged behind one whose process was killed as it wrote it."""
+    home = tools.scratch()
+    shim = shimctl.Shim(home + "/control", tools.shim(home), log_size=1 << 16)
+    shim.order(flags=("log",))
+    struct.pack_into("=I", shim.map, shimctl.PAGE, 64)
+    subprocess.run(["sh", "-c", ": > %s/file" % home], check=True,
+                   env={**os.environ, **shim.environment()})
+    events = shim.log()
+    shim.order()
+    return [event.kind for event in events if event.path == home + "/file"], shim.log()
 
 
 # ---- planted faults ----
@@ -153,6 +170,7 @@ def sweep(gang, options, out):
     for how, verdict in zip(ways, gang.map(spoilt, ways)):
         out.test(how in verdict.wrong, "a spoilt Maildir is %s: %s" % (
             how, ", ".join(verdict.wrong)))
+    out.test(interrupted() == (["open"], []), "a record that nobody finished is passed over")
     tools.need("CRASH_PLANTED", "tests/crash/planted")
     for what, check, function, task, word in PLANTED:
         words = _words(next(gang.map(function, [task])))

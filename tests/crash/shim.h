@@ -21,7 +21,7 @@
  */
 
 #define SHIM_MAGIC 0x50524348u
-#define SHIM_VERSION 4
+#define SHIM_VERSION 5
 #define SHIM_PAGE 4096
 #define SHIM_PIDS 256
 
@@ -85,8 +85,8 @@ struct control {
 /* A record of the log; path, other path and data follow, then padding to a
  * multiple of eight bytes. */
 struct record {
-	uint32_t size;		/* with all that follows; written last */
-	uint16_t kind;
+	atomic_uint size;	/* with all that follows; 0 is the log's end */
+	atomic_ushort done;	/* the kind + 1, written last */
 	uint8_t role, hit;
 	int32_t pid;
 	uint32_t file;		/* which open file, over all processes; or 0 */

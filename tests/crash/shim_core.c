@@ -183,34 +183,59 @@ static char *put(char *out, const void *data, size_t len)
 	return out + len;
 }
 
+/*
+ * A record is claimed by its size, in one step: a process that is killed
+ * behind it leaves a record that is passed over, and not the log's end.
+ */
+static struct record *claim(struct control *c, size_t size)
+{
+	uint64_t at = atomic_load(&c->log_used);
+	struct record *r;
+	uint32_t there;
+
+	do {
+		if (at + size > c->log_size) {
+			c->log_lost = 1;
+			return NULL;
+		}
+		r = (struct record *)(void *)((char *)c + SHIM_PAGE + at);
+		there = 0;
+		if (!atomic_compare_exchange_strong(&r->size, &there,
+			(uint32_t)size))
+			at += there;
+	} while (there != 0);
+	atomic_store(&c->log_used, at + size);
+	return r;
+}
+
 static void log_call(const struct call *call, long result, int error)
 {
-	struct control *c = shim_control;
-	struct record *r;
 	size_t path = call->path ? strlen(call->path) : 0;
 	size_t other = call->other ? strlen(call->other) : 0;
 	size_t data = call->data && result > 0 ? (size_t)result : 0;
-	size_t size = (sizeof(*r) + path + other + data + 7) & ~(size_t)7;
-	uint64_t at = atomic_fetch_add(&c->log_used, size);
+	size_t size = (sizeof(struct record) + path + other + data + 7)
+		& ~(size_t)7;
+	struct record *r = claim(shim_control, size);
 	char *out;
 
-	if (at + size > c->log_size) {
-		c->log_lost = 1;
+	if (r == NULL)
 		return;
-	}
-	r = (struct record *)(void *)((char *)c + SHIM_PAGE + at);
-	*r = (struct record){ .kind = (uint16_t)call->kind,
-		.role = (uint8_t)shim_role, .hit = call->action != ACTION_NONE,
-		.pid = (pid_t)syscall(SYS_getpid), .file = call->file,
-		.number = call->number, .result = result, .a = call->a,
-		.error = error, .path_len = (uint16_t)path,
-		.other_len = (uint16_t)other, .data_len = (uint32_t)data,
-		.skipped = call->skipped };
+	r->role = (uint8_t)shim_role;
+	r->hit = call->action != ACTION_NONE;
+	r->pid = (pid_t)syscall(SYS_getpid);
+	r->file = call->file;
+	r->number = call->number;
+	r->result = result;
+	r->a = call->a;
+	r->error = error;
+	r->path_len = (uint16_t)path;
+	r->other_len = (uint16_t)other;
+	r->data_len = (uint32_t)data;
+	r->skipped = call->skipped;
 	out = put((char *)(r + 1), call->path, path);
 	out = put(out, call->other, other);
 	put(out, call->data, data);
-	atomic_signal_fence(memory_order_release);
-	r->size = (uint32_t)size;
+	atomic_store(&r->done, (uint16_t)(call->kind + 1));
 }
 
 long shim_end(struct call *call, long result)

@@ -6,7 +6,7 @@ import os
 import struct
 from dataclasses import dataclass
 
-MAGIC, VERSION, PAGE = 0x50524348, 4, 4096
+MAGIC, VERSION, PAGE = 0x50524348, 5, 4096
 
 KINDS = ("open write pwrite writev truncate rename link unlink mkdir fsync "
          "fdatasync syncfs sync_range times close lock send channel fork exec "
@@ -69,7 +69,6 @@ class Shim:
             file.truncate(PAGE + log_size)
         with open(path, "r+b") as file:
             self.map = mmap.mmap(file.fileno(), PAGE + log_size)
-        self._used = 0
         self.order()
 
     def environment(self):
@@ -90,9 +89,19 @@ class Shim:
             clock_step, skip_sync, self.log_size, later)
 
     def _forget_log(self):
-        used = self.counts()["log_used"] if self._used else 0
-        self._used = 1
+        used = self._records()[-1] - PAGE
         self.map[PAGE:PAGE + used] = bytes(used)
+
+    def _records(self):
+        """Where each record begins, and where the last one ends. What the
+        block says of it is a hint: a process may be killed before it says so."""
+        places = [PAGE]
+        while places[-1] + _RECORD.size <= PAGE + self.log_size:
+            size = struct.unpack_from("=I", self.map, places[-1])[0]
+            if not size:
+                break
+            places.append(places[-1] + size)
+        return places
 
     def counts(self):
         """What happened in the last run."""
@@ -110,26 +119,26 @@ class Shim:
         counts = self.counts()
         if counts["log_lost"]:
             raise RuntimeError("the log of a run does not fit")
-        events, at, end = [], PAGE, PAGE + counts["log_used"]
-        while at < end:
-            event, size = self._event(at, len(events))
-            if not size:
-                break               # killed while it wrote this one
-            events.append(event)
-            at += size
+        events = []
+        for at in self._records()[:-1]:
+            event = self._event(at, len(events))
+            if event:
+                events.append(event)
         return events
 
     def _event(self, at, order):
-        (size, kind, role, hit, pid, file, number, result, a, error, path_len,
+        (_size, done, role, hit, pid, file, number, result, a, error, path_len,
          other_len, data_len, skipped) = _RECORD.unpack_from(self.map, at)
+        if not done:
+            return None             # killed while it wrote this one
         at += _RECORD.size
         path = self.map[at:at + path_len].decode("utf-8", "surrogateescape")
         at += path_len
         other = self.map[at:at + other_len].decode("utf-8", "surrogateescape")
         at += other_len
-        return Event(order, KINDS[kind], ROLES[role], pid, file, number, result,
+        return Event(order, KINDS[done - 1], ROLES[role], pid, file, number, result,
                      a, error, path, other, bytes(self.map[at:at + data_len]),
-                     bool(skipped), bool(hit)), size
+                     bool(skipped), bool(hit))
 
     def close(self):
         """Let go of the block."""
