@@ -13,30 +13,6 @@
 #include "agent/pass/memory.h"
 #include "agent/pass/recover.h"
 
-void pass_tell(struct pass *pass, enum report_phase phase)
-{
-	pass->progress.phase = phase;
-	pass->env->progress(pass->env->arg, &pass->progress);
-}
-
-/* Collects the messages with one action; returns how many. */
-size_t pass_select(struct pass *pass, enum plan_action action)
-{
-	size_t i;
-
-	pass->work_count = 0;
-	for (i = 0; i < pass->plan.count; i++)
-		if (pass->plan.messages[i].action == action)
-			pass->work[pass->work_count++] =
-				&pass->plan.messages[i];
-	return pass->work_count;
-}
-
-uint64_t pass_number(const struct pass *pass, size_t i)
-{
-	return pass->work[i]->listed->number;
-}
-
 void pass_dest_name(const struct account *account, char *out, size_t cap)
 {
 	static const char *const kinds[] = {

@@ -63,7 +63,7 @@ struct pass {
 	struct batch batch;		/* last: its slots are not zeroed */
 };
 
-/* Tells the parent how far we are. */
+/* work.c, below the steps. Tells the parent how far we are. */
 void pass_tell(struct pass *pass, enum report_phase phase);
 
 /* Puts the messages with one action into `work`; returns how many. */
