@@ -7,37 +7,9 @@
  * against all others. Servers that are merely odd list a UID twice. */
 #define MOST_STEPS 20000000
 
-bool plan_due(const struct account *account, const struct ledger *ledger,
-	const struct ledger_entry *entry, int64_t now)
-{
-	int64_t since = ledger_since(ledger, entry, now);
-
-	/* Never fetched: there is no copy but the server's. */
-	if (entry->state == LEDGER_BASELINE)
-		return false;
-	switch (account->keep.kind) {
-	case KEEP_NEVER:
-		return true;
-	case KEEP_ALWAYS:
-		return false;
-	case KEEP_FOR:
-		break;
-	}
-	return since <= now
-		&& (uint64_t)(now - since) >= account->keep.seconds;
-}
-
-bool plan_is_due(const struct plan *plan, const struct ledger_entry *e)
+static bool is_due(const struct plan *plan, const struct ledger_entry *e)
 {
 	return plan_due(plan->account, plan->ledger, e, plan->past.judged);
-}
-
-/* Entries that a listed message may turn out to be. A message without a UID
- * that is gone for certain tells nothing about the next one without. */
-bool plan_candidate(const struct ledger_entry *e)
-{
-	return !e->claimed && e->state != LEDGER_FAILED
-		&& !(e->uid_len == 0 && e->state == LEDGER_GONE);
 }
 
 /* The next entry of the same UID. There are few, unless the server wants us to
@@ -129,7 +101,7 @@ static void decide(struct plan *plan, struct plan_message *m)
 	 * deleted: the header decides. */
 	if ((e->state != LEDGER_DELIVERED && e->state != LEDGER_BASELINE)
 	    || e->listed != m->listed->size
-	    || plan_is_due(plan, e)) {
+	    || is_due(plan, e)) {
 		check(plan, m);
 		return;
 	}
@@ -151,8 +123,7 @@ static void settle(const struct plan *plan, struct plan_message *m,
 	if (e->state == LEDGER_INTENT)
 		m->action = PLAN_STAGED;
 	else
-		m->action = plan_is_due(plan, e)
-			? PLAN_DELETE : PLAN_KEEP;
+		m->action = is_due(plan, e) ? PLAN_DELETE : PLAN_KEEP;
 }
 
 typedef bool same_fn(const struct identity *a, const struct identity *b);

@@ -5,12 +5,12 @@
 #include "agent/pass/plan.h"
 
 /*
- * What plan.c (by UID) and plan_lost.c (by content) share.
+ * What plan.c (by UID) and, below it, plan_lost.c (by content) and plan_audit.c
+ * share.
  */
 
-/* May a listed message turn out to be this entry? */
+/* plan_entry.c: may a listed message turn out to be this entry? */
 bool plan_candidate(const struct ledger_entry *e);
-bool plan_is_due(const struct plan *plan, const struct ledger_entry *e);
 
 /* plan_audit.c: a message that is known and stays may be looked at; when all
  * are there, which ones are. */
