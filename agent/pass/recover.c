@@ -1,58 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "agent/pass/recover_priv.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-
-#include "agent/base/fsx.h"
-#include "agent/base/log.h"
-#include "agent/base/nofile.h"
-
-static bool open_intent(const struct ledger_entry *e)
-{
-	return e->state == LEDGER_INTENT;
-}
-
-static bool due(const struct ledger_entry *e)
-{
-	return open_intent(e) && !ledger_waits(e, clock_wall());
-}
-
-static void load_slot(struct batch_slot *slot, struct ledger_entry *e)
-{
-	const struct ledger_pending *p = ledger_pending(e);
-
-	memset(slot, 0, sizeof(*slot));
-	snprintf(slot->item.name, sizeof(slot->item.name), "%s", p->name);
-	snprintf(slot->item.hint, sizeof(slot->item.hint), "%s", p->hint);
-	slot->item.id = e->id;
-	slot->item.size = p->size;
-	slot->item.stored = p->stored;
-	slot->item.place = p->place;
-	slot->item.at = p->at;
-	slot->item.fd = -1;
-	slot->item.state = ITEM_STAGED;
-	slot->entry = e;
-}
-
-size_t recover_load(struct batch *batch, const char *name,
-	bool (*same)(const char *dest, const char *name), size_t *next)
-{
-	/* Each has its file open until it is settled. */
-	size_t most = nofile_room(LIMIT_BATCH_MESSAGES, LIMIT_FILES_RESERVE);
-	struct ledger_entry *e;
-	size_t n = 0;
-
-	while (n < most && *next < ledger_count(batch->ledger)) {
-		e = ledger_at(batch->ledger, (*next)++);
-		if (due(e) && same(ledger_pending(e)->dest, name))
-			load_slot(&batch->slots[n++], e);
-	}
-	return n;
-}
 
 static bool is_pipe(const char *dest)
 {
@@ -117,7 +66,7 @@ static bool seen_before(const struct batch *batch, size_t i)
 	const char *name = dest_of(batch, i);
 
 	while (i-- > 0)
-		if (due(ledger_at(batch->ledger, i))
+		if (recover_due(ledger_at(batch->ledger, i))
 		    && strcmp(dest_of(batch, i), name) == 0)
 			return true;
 	return false;
@@ -129,7 +78,7 @@ static bool settle_former(struct batch *batch, const struct dest_env *env,
 	size_t i;
 
 	for (i = 0; i < ledger_count(batch->ledger); i++)
-		if (due(ledger_at(batch->ledger, i))
+		if (recover_due(ledger_at(batch->ledger, i))
 		    && !same_dest(dest_of(batch, i), batch->dest_name)
 		    && !seen_before(batch, i)
 		    && !recover_former(batch, env, dest_of(batch, i), err))
@@ -147,7 +96,8 @@ static bool belongs_to(const struct ledger_entry *e, const char *name)
 {
 	const char *staged = ledger_pending(e)->name;
 
-	return open_intent(e) && strncmp(name, staged, strlen(staged)) == 0;
+	return e->state == LEDGER_INTENT
+		&& strncmp(name, staged, strlen(staged)) == 0;
 }
 
 /* What says that a file is not needed must outlast it, so that comes first. */
@@ -187,7 +137,7 @@ static bool settle_all(struct batch *batch, const struct dest_env *env,
 	size_t i = ledger_count(batch->ledger);
 
 	while (i-- > 0)
-		if (due(ledger_at(batch->ledger, i)))
+		if (recover_due(ledger_at(batch->ledger, i)))
 			return settle_present(batch, err)
 				&& settle_former(batch, env, err)
 				&& ledger_sync(batch->ledger, err);

@@ -5,9 +5,12 @@
 #include "agent/pass/recover.h"
 
 /*
- * What the two files of recovery share: recover.c (the course, and the present
- * destination), recover_former.c (others).
+ * What the files of recovery share: recover.c (the course, and the present
+ * destination), recover_former.c (others), and below both recover_load.c.
  */
+
+/* An intent that is open, and whose time has come. */
+bool recover_due(const struct ledger_entry *e);
 
 /* Fills the batch's slots with due intents for which same(dest, name) holds, at
  * most LIMIT_BATCH_MESSAGES of them, from entry *next of the ledger on, which
