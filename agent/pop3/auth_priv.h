@@ -6,7 +6,7 @@
 
 /*
  * The login: auth.c chooses, auth_simple.c, auth_bearer.c and auth_sasl.c are
- * the ways to log in.
+ * the ways to log in, and auth_step.c is what these consist of.
  */
 
 /* What the trace shows in the place of a secret. */
@@ -37,7 +37,7 @@ auth_attempt auth_library;
 bool auth_binding(struct client *client, char *out, size_t cap,
 	bool *exporter_r);
 
-/* What the server's refusal means. Returns false. */
+/* auth_step.c: what the server's refusal means. Returns false. */
 bool auth_refused(const struct reply *reply, const char *how,
 	struct err *err);
 
@@ -45,6 +45,11 @@ bool auth_refused(const struct reply *reply, const char *how,
  * server that keeps to RFC 5034 gives it, and Microsoft's drop a long line. */
 bool auth_invite(struct login *login, const char *name, struct reply *reply_r,
 	struct err *err);
+
+/* What nobody may see from now on: the secret, if the server hears it, and
+ * `hidden`. Who does not hear the secret cannot repeat it, and a challenge that
+ * happens to hold the few letters of one must be answered as it is. */
+void auth_hide(const struct login *login, const char *hidden);
 
 /* A line that is or holds a secret, and the answer; what is masked in the
  * trace is also masked where the server repeats it. */
