@@ -8,8 +8,8 @@
 
 /*
  * What the files of the client share: client_open.c (up to the login),
- * client.c (single commands), window.c (many commands), listing.c, look.c,
- * auth.c.
+ * client_ahead.c (what leaves with it), client.c (single commands), window.c
+ * (many commands), listing.c, look.c, auth.c.
  */
 
 struct client {
@@ -56,8 +56,8 @@ bool client_must(struct client *client, const char *line, uint64_t seconds,
 	enum err_class class, struct reply *reply_r, struct err *err) MUST_USE;
 const struct account_timeouts *client_timeouts(const struct client *client);
 
-/* At first contact: a server that has just announced PIPELINING is trusted with
- * more than it was asked for. */
+/* client_ahead.c, here and below. At first contact: a server that has just
+ * announced PIPELINING is trusted with more than it was asked for. */
 bool client_may_go_ahead(const struct client *client);
 
 /* Puts the commands that leave with the login. */
