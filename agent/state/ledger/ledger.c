@@ -11,41 +11,12 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/digest.h"
-#include "agent/base/fsx.h"
-#include "agent/base/limits.h"
 #include "agent/base/log.h"
 #include "agent/state/ledger/priv.h"
 
 #define TRIES_AT_ONCE 3
 #define FIRST_WAIT 300
 #define LONGEST_WAIT (6 * 3600)
-
-static bool may_write(const struct ledger *l, struct err *err)
-{
-	return (l->ready && !l->broken) || err_set(err, ERR_RETRY,
-		"%s could not be written", l->path);
-}
-
-bool ledger_put(struct ledger *l, const struct record *r, struct err *err)
-{
-	size_t n;
-
-	if (!may_write(l, err))
-		return false;
-	if (sizeof(l->buffer) - l->len < LIMIT_LEDGER_LINE
-	    && !ledger_flush(l, err))
-		return false;
-	n = record_encode(r, &l->crc, l->buffer + l->len, LIMIT_LEDGER_LINE);
-	if (n == 0)
-		return err_set(err, ERR_MSG,
-			"a record for %s would be longer than %d bytes",
-			l->path, LIMIT_LEDGER_LINE);
-	l->len += n;
-	l->lines++;
-	l->synced = false;
-	l->sealed = r->type == RECORD_MARK;
-	return true;
-}
 
 /* The first record after a sync says that all before it is durable. */
 static bool mark(struct ledger *l, struct err *err)
@@ -67,7 +38,7 @@ static void take_back(struct ledger *l, uint32_t crc)
 
 static bool begin_record(struct ledger *l, struct err *err)
 {
-	if (!may_write(l, err))
+	if (!ledger_may_write(l, err))
 		return false;
 	if (l->version != LEDGER_VERSION)
 		return ledger_compact(l, err);
@@ -88,36 +59,6 @@ bool ledger_record(struct ledger *l, const struct record *r, struct err *err)
 	take_back(l, crc);
 	return err_set(err, ERR_RETRY, "%s: a record makes no sense",
 		l->path);
-}
-
-bool ledger_flush(struct ledger *l, struct err *err)
-{
-	size_t len = l->len;
-
-	if (!may_write(l, err))
-		return false;
-	l->len = 0;
-	if (len == 0 || fsx_write(l->fd, l->buffer, len, l->path, err))
-		return true;
-	/* Part of a line may be there: whoever loads it cuts it off. */
-	l->broken = true;
-	return false;
-}
-
-bool ledger_sync(struct ledger *l, struct err *err)
-{
-	if (!ledger_flush(l, err))
-		return false;
-	if (l->synced)
-		return true;
-	if (!fsx_sync(l->fd, l->path, err)) {
-		l->broken = true;
-		return false;
-	}
-	l->synced = true;
-	l->durable_id = l->next_id - 1;
-	l->durable_lines = l->lines;
-	return true;
 }
 
 static struct ledger *new_ledger(int dir, const char *path,

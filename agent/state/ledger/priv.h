@@ -8,9 +8,10 @@
 #include "agent/state/ledger/record.h"
 
 /*
- * What the files of the ledger share: ledger.c (records, file), table.c
- * (entries by id and UID), entry.c (one of them in memory), load.c (reading),
- * compact.c (writing anew), record.c (lines), seal.c (what others know of it).
+ * What the files of the ledger share, from the top: seal.c (what others know of
+ * it), ledger.c (records), compact.c (writing anew) and load.c (reading), file.c
+ * (lines on their way to the disk), table.c (entries by id and UID), places.c
+ * (folders that have a marker), entry.c (one entry), record.c (one line).
  *
  * A file begins with lines that were all durable before it got its name, and
  * says how many they are: RECORD_LEDGER, RECORD_FILE, what is known, and a
@@ -108,7 +109,10 @@ struct ledger_entry *ledger_by_id(const struct ledger *l, uint64_t id);
 /* The one place where a record changes memory, when loading and when writing.
  * False if it makes no sense here. */
 bool ledger_apply(struct ledger *l, const struct record *r);
-/* seal.c: RECORD_MARKED, RECORD_UNMARKED. */
+/* places.c: the one of this destination, or NULL; and the effect of
+ * RECORD_MARKED, RECORD_UNMARKED. */
+struct ledger_place *ledger_place_of(const struct ledger *l,
+	const char *dest);
 void ledger_apply_place(struct ledger *l, const struct record *r);
 /* A UID as it is stored: a very long one by its hash, kept in `room`. */
 #define LEDGER_UID_ROOM 32
@@ -117,10 +121,12 @@ void ledger_short_uid(const char **uid, size_t *len, char *room);
 /* compact.c: is the file mostly history? */
 bool ledger_wants_compaction(const struct ledger *l);
 
-/* ledger.c: one line into the buffer; or, as ledger_record() does, with the
- * marks that belong before it, and its effect in memory. */
+/* file.c: one line into the buffer. ERR_RETRY if the file was not begun, or
+ * could not be written before. */
+bool ledger_may_write(const struct ledger *l, struct err *err) MUST_USE;
 bool ledger_put(struct ledger *l, const struct record *r, struct err *err)
 	MUST_USE;
+/* ledger.c: with the marks that belong before it, and its effect in memory. */
 bool ledger_record(struct ledger *l, const struct record *r, struct err *err)
 	MUST_USE;
 

@@ -75,34 +75,11 @@ enum ledger_age ledger_compare(const struct ledger *l,
 		? LEDGER_OLD : LEDGER_CURRENT;
 }
 
-static struct ledger_place *find(const struct ledger *l, const char *dest)
-{
-	struct ledger_place *p = l->places;
-
-	while (p != NULL && strcmp(p->dest, dest) != 0)
-		p = p->next;
-	return p;
-}
-
 const char *ledger_marker(const struct ledger *l, const char *dest)
 {
-	const struct ledger_place *p = find(l, dest);
+	const struct ledger_place *p = ledger_place_of(l, dest);
 
 	return p == NULL || p->marker[0] == '\0' ? NULL : p->marker;
-}
-
-void ledger_apply_place(struct ledger *l, const struct record *r)
-{
-	struct ledger_place *p = find(l, r->dest);
-
-	if (p == NULL) {
-		p = arena_alloc(l->arena, sizeof(*p));
-		p->next = l->places;
-		p->dest = arena_strdup(l->arena, r->dest);
-		l->places = p;
-	}
-	p->marker = r->type == RECORD_MARKED
-		? arena_strdup(l->arena, r->name) : "";
 }
 
 bool ledger_note_marker(struct ledger *l, const char *dest, const char *marker,
