@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "agent/base/log.h"
+#include "agent/base/log_escape.h"
 
 static const struct {
 	const char *name;

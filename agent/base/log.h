@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "agent/base/err.h"
+#include "agent/base/log_escape.h"
 
 /*
  * One event, one line. Everything that is not printable ASCII is
@@ -53,9 +54,5 @@ void log_write(enum log_level level, const char *fmt, ...)
 
 /* Our words, then the server's in quotes if it said any. */
 void log_err(enum log_level level, const struct err *err);
-
-/* Copies len bytes into out (cap bytes with the NUL), unprintable ones as
- * \xNN, cut with "..." when it does not fit. Returns out. */
-char *log_escape(char *out, size_t cap, const char *s, size_t len);
 
 #endif
