@@ -430,8 +430,3 @@ void tls_free(struct tls *tls)
 		gnutls_certificate_free_credentials(tls->own);
 	free(tls);
 }
-
-const char *tls_version(void)
-{
-	return gnutls_check_version(NULL);
-}

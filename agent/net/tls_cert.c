@@ -141,6 +141,11 @@ void tls_pin(const struct tls *tls, char *out, size_t cap)
 	snprintf(out, cap, "%s", cert.pin);
 }
 
+bool tls_resumed(const struct tls *tls)
+{
+	return gnutls_session_is_resumed(tls->session) != 0;
+}
+
 int64_t tls_expiry(const struct tls *tls)
 {
 	gnutls_x509_crt_t cert;

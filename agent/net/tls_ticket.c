@@ -115,11 +115,6 @@ bool tls_ticket_vouches(const struct tls *tls)
 		&& clock_wall() < tls->note.good_until;
 }
 
-bool tls_resumed(const struct tls *tls)
-{
-	return gnutls_session_is_resumed(tls->session) != 0;
-}
-
 /* With TLS 1.3 each session brings a ticket of its own, and without one GnuTLS
  * would wait for it; with TLS 1.2 that of the full handshake goes on. */
 static bool may_resume(const struct tls *tls)

@@ -60,6 +60,11 @@ static void make_priorities(struct tls_trust *trust)
 	prefer(&trust->priority, GNUTLS_GROUP_X25519, GNUTLS_GROUP_SECP256R1);
 }
 
+const char *tls_version(void)
+{
+	return gnutls_check_version(NULL);
+}
+
 /* Another version may judge otherwise. */
 static struct digest measure(const void *data, size_t len)
 {
