@@ -8,7 +8,7 @@
 
 /*
  * What the files of the scheduler share: sched.c (time and states), new.c (who
- * is in it) and queue.c (slots).
+ * is in it), and below them queue.c (slots) and random.c.
  *
  * Whoever is ready stands in one of the queues of its host, by the kind of its
  * last pass. A host whose queue has somebody and that has room stands in the
@@ -77,7 +77,7 @@ struct sched {
 	size_t ready;
 };
 
-/* A number below `limit`. */
+/* random.c: a number below `limit`. */
 uint64_t sched_random(struct sched *s, uint64_t limit);
 /* Sets its timer, without jitter, or none (NEVER). */
 void sched_arm(struct sched *s, uint32_t id, clock_ms due);

@@ -21,16 +21,6 @@ static_assert(sizeof(state_names) / sizeof(state_names[0]) == SCHED_STATES,
 
 /* ---- time ---- */
 
-/* splitmix64: any seed will do. */
-uint64_t sched_random(struct sched *s, uint64_t limit)
-{
-	uint64_t z = s->random += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return (z ^ z >> 31) % limit;
-}
-
 static bool is_timed(const struct entry *e)
 {
 	return e->due != NEVER
