@@ -7,8 +7,8 @@
 #include "agent/parent/parent.h"
 
 /*
- * What the files of the daemon share: daemon.c (its life), ask.c (what callers
- * ask for), reload.c (another configuration), metrics.c.
+ * What the files of the daemon share, from the top: daemon.c (its life), ask.c
+ * (what callers ask for), reload.c (another configuration), event.c, metrics.c.
  */
 
 struct daemon {
@@ -30,7 +30,7 @@ struct roster *daemon_roster(struct arena *arena, const struct config *config,
 /* Reads the configuration again. What it changes, or every mistake, goes to
  * `out`; the log gets it anyway. False if the old one stays. */
 bool daemon_reload(struct daemon *d, FILE *out);
-/* All accounts, or one (an id), are polled now, paused, resumed... */
+/* event.c: all accounts, or one (an id), are polled now, paused, resumed... */
 void daemon_event(struct daemon *d, uint32_t id, enum sched_event event);
 #define DAEMON_ALL UINT32_MAX
 
