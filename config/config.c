@@ -290,8 +290,3 @@ const char *config_nearest_account(const struct config *config,
 		near_offer(&near, config->accounts[i].name);
 	return near_best(&near);
 }
-
-const char *config_tls_name(enum tls_mode mode)
-{
-	return tls_names[mode];
-}

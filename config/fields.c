@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/base/limits.h"
+#include "config/config.h"
 
 #define MINUTE 60u
 #define HOUR (60u * MINUTE)
@@ -292,4 +293,9 @@ const struct field *field_find(const struct field *fields, const char *key)
 		if (strcmp(fields->key, key) == 0)
 			return fields;
 	return NULL;
+}
+
+const char *config_tls_name(enum tls_mode mode)
+{
+	return tls_names[mode];
 }
