@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -58,38 +57,6 @@ void secret_lend(const struct secret *secret, bool lent)
 		guard(secret->text);
 }
 
-/* What is too long is caught by judge(). */
-void secret_put(const char *text, struct secret *secret)
-{
-	secret->len = strnlen(text, SECRET_NEED);
-	memcpy(secret->text, text, secret->len);
-}
-
-static bool read_text(const struct secret_source *source,
-	const struct secret_query *query, struct secret *secret,
-	struct err *err)
-{
-	(void)query;
-	(void)err;
-	secret_put(source->text, secret);
-	return true;
-}
-
-static bool read_env(const struct secret_source *source,
-	const struct secret_query *query, struct secret *secret,
-	struct err *err)
-{
-	const char *value = getenv(source->text);
-
-	(void)query;
-	if (value == NULL)
-		return err_set(err, ERR_CONFIG,
-			"the environment variable %s is not set",
-			source->text);
-	secret_put(value, secret);
-	return true;
-}
-
 /* A person at a terminal may be asked by the program. */
 static bool has_person(void)
 {
@@ -140,10 +107,11 @@ static const struct {
 	bool trims;		/* one newline at the end is not part of it */
 	secret_reader *read;
 } kinds[] = {
-	[SECRET_TEXT] = { "in the configuration", false, read_text },
+	[SECRET_TEXT] = { "in the configuration", false, secret_from_text },
 	[SECRET_FILE] = { "in the file ", true, secret_from_file },
 	[SECRET_COMMAND] = { "printed by ", true, read_command },
-	[SECRET_ENV] = { "in the environment variable ", false, read_env },
+	[SECRET_ENV] = { "in the environment variable ", false,
+		secret_from_env },
 	[SECRET_CREDENTIAL] = { "of the credential ", true,
 		secret_from_credential },
 	[SECRET_NETRC] = { "in the file ", false, secret_from_netrc },

@@ -18,11 +18,14 @@ typedef bool secret_reader(const struct secret_source *source,
 	const struct secret_query *query, struct secret *secret,
 	struct err *err);
 
+/* secret_text.c */
+secret_reader secret_from_text, secret_from_env;
 /* secret_file.c */
 secret_reader secret_from_file, secret_from_credential;
 /* secret_netrc.c, secret_prompt.c */
 secret_reader secret_from_netrc, secret_from_prompt;
 
+/* Text that ends with a NUL (secret_text.c). */
 void secret_put(const char *text, struct secret *secret);
 
 /* Opens a file with secrets in it, of which everybody but us and root must be
