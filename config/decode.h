@@ -11,6 +11,9 @@
 /*
  * From a tree and a table of rows to a struct. Nothing here knows a key by
  * name; every mistake is collected and the rest is still read.
+ *
+ * decode.c and value.c with its value_*.c call each other in a circle, the only
+ * one between files of a room: a map holds values, and a value may be a map.
  */
 
 struct decoder {
