@@ -1,4 +1,5 @@
 #include "tests/server/conn_private.h"
+#include "tests/server/eventlog.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -10,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LINGER_MS = 1000 };
+enum { LINGER_MS = 1000, HOLD_MS = 10 };
 
 struct conn *
 conn_new(int fd, uint64_t idle)
@@ -27,6 +28,20 @@ conn_new(int fd, uint64_t idle)
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv);
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv);
 	return c;
+}
+
+void
+conn_witness(struct conn *c, const struct eventlog *log)
+{
+	c->log = log;
+}
+
+void
+conn_tell_silence(struct conn *c)
+{
+	if (c->log)
+		eventlog_event(c->log, "silent");
+	c->log = NULL;
 }
 
 bool
@@ -134,10 +149,23 @@ conn_sleep(struct conn *c, uint64_t us)
 }
 
 void
+conn_hold(struct conn *c, const char *path)
+{
+	struct pollfd p = { .fd = c->fd, .events = POLLRDHUP };
+
+	if (!conn_flush(c))
+		return;
+	while (access(path, F_OK) != 0 && poll(&p, 1, HOLD_MS) <= 0)
+		;
+}
+
+void
 conn_stall(struct conn *c)
 {
-	if (conn_flush(c))
+	if (conn_flush(c)) {
+		conn_tell_silence(c);
 		conn_wait_until_left(c);
+	}
 	c->gone = true;
 }
 
@@ -160,6 +188,8 @@ fill(struct conn *c)
 
 	if (!conn_flush(c))
 		return LINE_ERROR;
+	if (c->owing && !conn_ahead(c, 0))
+		conn_tell_silence(c);
 	do {
 		n = c->tls ? gnutls_record_recv(c->tls, at, room) : recv(c->fd, at, room, 0);
 	} while (c->tls ? n == GNUTLS_E_INTERRUPTED : n < 0 && errno == EINTR);
@@ -232,6 +262,7 @@ void
 conn_drop_input(struct conn *c)
 {
 	do {
+		c->owing = c->owing || c->in_end > c->in_start;
 		c->in_end = c->in_start;
 	} while (!c->gone && c->in_end < IN_SIZE && conn_ahead(c, 0) && fill(c) == LINE_OK);
 }

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 struct conn;
+struct eventlog;
 
 enum conn_line {
 	LINE_OK,
@@ -47,6 +48,12 @@ struct limit {
 
 /* Own the socket FD.  IDLE is in seconds.  NULL without memory. */
 struct conn *conn_new(int fd, uint64_t idle);
+
+/*
+ * Tell LOG, which must stay, when nothing more comes although the client waits:
+ * `silent', once, after all that was put has left.
+ */
+void conn_witness(struct conn *c, const struct eventlog *log);
 
 /* Say goodbye as HOW, close, free. */
 void conn_close(struct conn *c, enum conn_end how);
@@ -102,6 +109,9 @@ void conn_unlimit(struct conn *c);
 
 /* Flush and wait; shorter when the client leaves. */
 void conn_sleep(struct conn *c, uint64_t us);
+
+/* Flush, and wait until there is a file at PATH or the client leaves. */
+void conn_hold(struct conn *c, const char *path);
 
 /* Send nothing more, read nothing more, wait until the client leaves. */
 void conn_stall(struct conn *c);

@@ -78,8 +78,10 @@ static void
 end_output(struct conn *c)
 {
 	flush_any(c);
-	if (c->limit.stall)
+	if (c->limit.stall) {
+		conn_tell_silence(c);
 		conn_wait_until_left(c);
+	}
 	c->gone = true;
 }
 

@@ -18,6 +18,8 @@ struct conn {
 	gnutls_session_t tls;
 	bool shaking;		/* the handshake is under way */
 	bool gone;		/* the client is, or a limit ended the output */
+	bool owing;		/* commands were dropped that get no answer */
+	const struct eventlog *log;	/* hears when it falls silent; NULL: told */
 	const char *error;	/* the first that the socket or TLS had, or NULL */
 	bool muted;
 	bool limited;
@@ -49,6 +51,9 @@ bool conn_send(struct conn *c, const char *data, size_t n);
 /* Wait for US microseconds, or less when the client leaves. */
 void conn_nap(const struct conn *c, uint64_t us);
 void conn_wait_until_left(const struct conn *c);
+
+/* From here on the client waits in vain. */
+void conn_tell_silence(struct conn *c);
 
 /* Put bytes under the limit that stands. */
 bool conn_put_limited(struct conn *c, const char *data, size_t n);

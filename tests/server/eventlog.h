@@ -15,6 +15,7 @@
  *	data LINE			the answer to a SASL challenge
  *	bare-lf				that line had no CR
  *	fault RULE			a rule of the script plays now
+ *	silent				and now the client waits in vain
  *	reply LINE			a status line went out
  *	lost LINE			it would have, but a fault held it back
  *	login NAME MESSAGES		a maildrop is open

@@ -123,6 +123,8 @@ before(struct session *s, const struct fault *f)
 		conn_drop_input(s->conn);
 	if (f->delay.given)
 		conn_sleep(s->conn, (uint64_t)f->delay.n * 1000);
+	if (f->hold.data)
+		conn_hold(s->conn, f->hold.data);
 	if (f->stall)
 		conn_stall(s->conn);
 	if (f->close || f->reset || f->stall)

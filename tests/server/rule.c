@@ -40,6 +40,7 @@ static const struct action actions[] = {
 	{ "append", TEXT, AT(append) },
 	{ "twice", FLAG, AT(twice) },
 	{ "delay", NUMBER, AT(delay) },
+	{ "hold", TEXT, AT(hold) },
 	{ "drop-input", FLAG, AT(drop_input) },
 	{ "cut", NUMBER, AT(cut) },
 	{ "stall-at", NUMBER, AT(stall_at) },

@@ -42,6 +42,7 @@ script_help(void)
 	"  append \"TEXT\"   TEXT after it, in the same segment\n"
 	"  twice           the whole answer two times (up to 4 MiB)\n"
 	"  delay MS        wait before the command is carried out\n"
+	"  hold \"PATH\"     the same, until there is a file of that name\n"
 	"  drop-input      forget the commands that came along with this one\n"
 	"  cut N           carry it out; close after N bytes of the answer and its body,\n"
 	"                  or N bytes before their end if N is negative\n"

@@ -100,7 +100,7 @@ struct fault {
 	bool execute;		/* `do' */
 	bool close, reset, stall, ignore, endless, endless_line, twice, drop_input;
 	bool notify, then_close, then_reset, do_then_close, do_then_reset, do_then_stall;
-	struct text err, reply, early, prepend, append, raw;
+	struct text err, reply, early, prepend, append, raw, hold;
 	struct number garbage, delay, cut, stall_at, drip, drip_ms, split, key_update;
 };
 

@@ -390,6 +390,7 @@ session_run(const struct service *service, int fd, unsigned long connection, con
 	eventlog_event(&s.log, "connect %s", peer);
 	if (!s.conn)
 		return;
+	conn_witness(s.conn, &s.log);
 	if (s.script)
 		converse(&s);
 	else
