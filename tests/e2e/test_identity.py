@@ -14,7 +14,7 @@ import os
 import re
 
 from harness import agent, corpus, readers, tap, wire
-from harness.scene import told, world
+from harness.scene import impatient, told, world
 from harness.tinypop import TinyPop
 from harness.wrongclock import wrong
 
@@ -39,6 +39,7 @@ def playing(messages, **account):
     with TinyPop(messages) as server:
         one = agent.Agent()
         configure(one, server, **account)
+        impatient(one, server)
         yield one, server
 
 

@@ -13,7 +13,7 @@ import os
 import re
 
 from harness import agent, corpus, procs, readers, tap, wire
-from harness.scene import fetching, world
+from harness.scene import QUICK, fetching, world
 from harness.tinypop import TinyPop
 
 WITHOUT_TOP = ("--without", "top")
@@ -512,7 +512,7 @@ def lost_quit(_env):
         kind, how, options = setting
         messages = KINDS[kind](6)
         with fetching("on QUIT #1 " + LOST[how], messages=messages, keep=False,
-                      options=options, timeouts={"quit": "1s"}) as (one, server):
+                      options=options, timeouts=QUICK) as (one, server):
             result = one.fetch()
             tap.check(result.status in (75, 76), "exit status", result)
             done = "do-" in LOST[how]
@@ -525,7 +525,7 @@ def lost_quit(_env):
             tap.equal(server.held(), [], "left on the server")
             if kind == "with Received" and not options:
                 tap.equal(server.count("RETR"), 2, "retrieved by the second fetch")
-    silent = [how for how in LOST if "silence" in how]     # a second each
+    silent = [how for how in LOST if "silence" in how]
     tap.each([*itertools.product(KINDS, set(LOST) - set(silent), POOR),
               *itertools.product(["without Received"], silent, ((), WITHOUT_UIDL))], play)
 

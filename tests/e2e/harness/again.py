@@ -54,6 +54,7 @@ class Again:
         self.keys = server.account({"maildir": self.one.path("Mail")},
                                    **{"timeouts": scene.QUICK, **keys})
         self.configure()
+        scene.impatient(self.one, server)
 
     def configure(self, **keys):
         """Change keys of the account."""

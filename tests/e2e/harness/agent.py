@@ -56,6 +56,7 @@ class Agent:
     def __init__(self, accounts=None, env=None, uid=None, **top):
         self.program = binary()
         self.prefix = []            # the words of a command that runs the program
+        self.meanwhile = None       # called again and again while it runs
         self.home = procs.scratch()
         self.state = self.home + "/state"
         self.config = self.home + "/config.yaml"
@@ -113,7 +114,7 @@ class Agent:
                 extra_groups=None if self.uid is None else [],
                 start_new_session=True)
 
-    def run(self, *args, stdin=None, watch=None, limit=120):
+    def run(self, *args, stdin=None, watch=None, limit=600):
         """Run postrider with ARGS to its end and give the Result.
 
         WATCH is called for every living process of the run, again and again.
@@ -130,6 +131,8 @@ class Agent:
     def _follow(self, process, watch, end):
         """Wait for the end of PROCESS, and at END make it end."""
         while process.poll() is None:
+            if self.meanwhile:
+                self.meanwhile()
             if watch:
                 for pid in [process.pid] + procs.descendants(process.pid):
                     watch(pid)

@@ -36,6 +36,14 @@ def start(arguments, stderr_path):
     return process, int(found.group(1))
 
 
+HOLD = "@HOLD@"         # where the server looks whether to go on
+
+
+def held(event):
+    """A rule of a Popd: at EVENT it waits until release()."""
+    return '%s hold "%s"' % (event, HOLD)
+
+
 class Popd:
     """One popd with a user `jane`, whose maildrop holds MESSAGES.
 
@@ -63,7 +71,9 @@ class Popd:
             arguments += ["--ca-out", self.ca]
         if raw:
             arguments.append("--raw")
-        self.process, self.port = start(arguments + list(options), self.root + "/errors")
+        self.process, self.port = start(
+            arguments + [word.replace(HOLD, self.root + "/go") for word in options],
+            self.root + "/errors")
 
     def __enter__(self):
         return self
@@ -83,6 +93,11 @@ class Popd:
         procs.kill_group(self.process.pid)
         self.process.wait()
         self.process.stdout.close()
+
+    def release(self):
+        """What was held goes on, and nothing is held from now on."""
+        with open(self.root + "/go", "w"):
+            pass
 
     def remove(self):
         """Remove its files; a test of many servers would fill the disk."""
@@ -127,6 +142,13 @@ class Popd:
     def count(self, verb):
         """How many commands VERB the server received."""
         return sum(line.split(" ")[0].upper() == verb for line in self.commands())
+
+    def silent(self):
+        """The connections on which a client waits in vain: (number, when that began)."""
+        events = self.events()
+        gone = {who for _when, who, text in events if text.startswith("disconnect ")}
+        return [(who, when) for when, who, text in events
+                if text == "silent" and who not in gone]
 
     def forget(self):
         """Empty the log, so that what follows stands alone."""

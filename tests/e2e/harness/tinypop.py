@@ -14,6 +14,8 @@ import socket
 import sys
 import threading
 
+from . import scene
+
 USER, PASSWORD = "jane", "secret"
 CAPABILITIES = "CAPA\nUSER\nUIDL\nTOP\nPIPELINING\nRESP-CODES"
 
@@ -42,6 +44,7 @@ class TinyPop:
         self.last = 0                   # what LAST says, where it is known
         self.asked = []                 # (verb, UID) in the order of arrival
         self.over = threading.Event()   # lets stalled sessions go
+        self.stalls = 0                 # so often has a session fallen silent
 
     def __enter__(self):
         server = _Server(("127.0.0.1", 0), _Session,
@@ -68,9 +71,13 @@ class TinyPop:
         """An account that fetches from this server; MORE overrides its keys."""
         keys = {"host": "127.0.0.1", "port": self.port, "tls": "none",
                 "accept_plaintext": True, "user": USER, "password": PASSWORD,
-                "deliver": deliver, "timeouts": {"body": "1s", "command": "1s"}}
+                "deliver": deliver, "timeouts": scene.QUICK}
         keys.update(more)
         return keys
+
+    def silent(self):
+        """An item for each time that a client was left waiting."""
+        return range(self.stalls)
 
     def count(self, verb, uid=None):
         """How often VERB was asked for, of message UID or of any."""
@@ -134,6 +141,7 @@ class _Session(socketserver.StreamRequestHandler):
             function()
             answer, deed = answer[amount:], ""
         if deed in ("stall", "stall-at"):
+            self.tiny.stalls += 1
             self.tiny.over.wait(60)
         if deed == "reset":
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
