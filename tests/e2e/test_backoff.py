@@ -7,9 +7,10 @@ import os
 
 from harness import agent, popd, procs, tap
 from harness.daemon import PATIENCE, accounts, play, polling, polls, running, wait_polls
+from harness.popd import held
 from harness.scene import MESSAGES, world
 
-LONG = 100          # seconds; an interval that no test waits for
+LONG = 500          # seconds; an interval that no test waits for
 
 
 def pass_ended(daemon, server, tries, user="jane"):
@@ -88,7 +89,7 @@ def write_secret(one, text):
 
 @tap.case("a password file that changes during the login that it fails in counts, too")
 def secret_meanwhile(_env):
-    with popd.Popd(MESSAGES, "--do", "on PASS #1 delay 1500", tls="none") as server:
+    with popd.Popd(MESSAGES, "--do", held("on PASS #1"), tls="none") as server:
         one = agent.Agent()
         write_secret(one, "wrong")
         password = {"file": one.path("password")}
@@ -96,6 +97,7 @@ def secret_meanwhile(_env):
         with running(one) as daemon:
             procs.wait_until(lambda: server.count("PASS"), PATIENCE, "PASS")
             write_secret(one, "secret")
+            server.release()
             daemon.wait_said("not tried again until")
             wait_polls(server, 1)
 
@@ -164,13 +166,13 @@ def sys_perm(_env):
 
 @tap.case("the capability LOGIN-DELAY sets the interval; a pass that fails does not unset it")
 def login_delay(_env):
-    with polling(interval=LONG, options=("--capa-extra", "LOGIN-DELAY 300")
+    with polling(interval=LONG, options=("--capa-extra", "LOGIN-DELAY 1500")
                  ) as (daemon, server):
         pass_ended(daemon, server, 1)
-        due_in(daemon, 300, "after the first pass")
+        due_in(daemon, 1500, "after the first pass")
         for factor, rule in ((1, "on PASS close"), (2, "on GREETING close")):
             poll(daemon, server, rule)
-            due_in(daemon, factor * 300, rule)
+            due_in(daemon, factor * 1500, rule)
 
 
 @tap.case("[LOGIN-DELAY] from a server that names no delay: a longer pause each time")

@@ -10,6 +10,7 @@ import re
 import signal
 
 from harness import agent, corpus, popd, procs, readers, shim, tap, wire
+from harness.popd import held
 from harness.scene import MESSAGES, WANTED, fetching, told, world
 from harness.tinypop import TinyPop
 
@@ -94,7 +95,7 @@ def shared_mbox(_env):
         with open(one.path("box"), "rb+") as file:
             fcntl.lockf(file, fcntl.LOCK_EX)
             process = one.start("fetch")
-            procs.wait_until(lambda: server.count("RETR") == len(MESSAGES), 30, "the RETRs")
+            procs.wait_until(lambda: server.count("RETR") == len(MESSAGES), 60, "the RETRs")
             tap.equal(os.path.getsize(one.path("box")), len(foreign), "size under our lock")
         tap.equal(process.wait(60), 0, "exit status of\n%s" % one.result(process))
         got = readers.mbox(one.path("box"))
@@ -268,12 +269,13 @@ def quota(_env):
 @tap.case("a stop signal ends a fetch cleanly: nothing lost, nothing twice")
 def stopped(_env):
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        with fetching("on RETR #4 delay 1500") as (one, server):
+        with fetching(held("on RETR #4")) as (one, server):
             process = one.start("fetch")
-            procs.wait_until(lambda: server.count("RETR") > 0, 30, "the RETRs")
+            procs.wait_until(lambda: server.count("RETR") >= 4, 60, "the RETRs")
             process.send_signal(number)
-            process.wait(30)
+            process.wait(60)
             told(one.result(process), 75, "box: stopped$")
+            server.release()
             repaired(one, server)
 
 

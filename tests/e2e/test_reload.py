@@ -7,6 +7,7 @@ import signal
 
 from harness import agent, popd, procs, readers, tap
 from harness.daemon import PATIENCE, Silent, accounts, polling, polls, running, wait_polls
+from harness.popd import held
 from harness.scene import MESSAGES, world
 
 
@@ -106,13 +107,14 @@ def state(_env):
 
 @tap.case("a pass that runs goes on, and its account keeps its place")
 def running_pass(_env):
-    with polling("on RETR 3 delay 1500", messages=MESSAGES) as (daemon, server):
+    with polling(held("on RETR 3"), messages=MESSAGES) as (daemon, server):
         procs.wait_until(lambda: server.count("RETR"), PATIENCE, "RETR")
         worker = daemon.workers()
         tap.equal(len(worker), 1, "workers")
         reload(daemon, accounts(daemon.one, server, interval="2h"))
         tap.equal(daemon.state("jane"), "running", "its state")
         tap.equal(daemon.workers(), worker, "the worker")
+        server.release()
         daemon.wait_state("jane", "waiting")
         tap.equal(len(readers.maildir(daemon.one.path("jane"))), len(MESSAGES), "mail")
         tap.equal(server.count("RETR"), len(MESSAGES), "messages fetched")
@@ -165,22 +167,23 @@ def states(_env):
 
 @tap.case("a password that is set right during the pass that it fails in counts at once")
 def mended_meanwhile(_env):
-    with polling("on PASS #1 delay 1500", password="wrong") as (daemon, server):
+    with polling(held("on PASS #1"), password="wrong") as (daemon, server):
         procs.wait_until(lambda: server.count("PASS"), PATIENCE, "PASS")
         reload(daemon, accounts(daemon.one, server))
+        server.release()
         daemon.wait_state("jane", "waiting")
         tap.equal((server.count("PASS"), polls(server)), (2, 1), "tries, and logins")
 
 
 @tap.case("a host that is set right is tried at once, however long the account has failed")
 def mended_host(_env):
-    with polling(port=1, interval="20s") as (daemon, server):
+    with polling(port=1, interval="200s") as (daemon, server):
         for times in range(1, 5):
             daemon.wait_said("cannot connect", times)
             daemon.wait_state("jane", "waiting")
             if times < 4:
                 daemon.one.expect(0, "poll")
-        tap.check(daemon.due("jane") > 100, "it does not back off")
+        tap.check(daemon.due("jane") > 1600 - PATIENCE, "it does not back off")
         reload(daemon, accounts(daemon.one, server))
         wait_polls(server, 1)
 

@@ -14,7 +14,7 @@ import time
 
 from . import agent, popd, procs, tap
 
-PATIENCE = 30       # seconds until what must come has come
+PATIENCE = 100      # seconds until what must come has come
 
 
 class Daemon:
@@ -140,7 +140,7 @@ class Daemon:
     def descriptors(self):
         """What it has open, in order, once the callers that have their answer
         are gone: then there is a socket to listen at, and one a worker."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE
         while self._open().count("socket:[]") > 1 + len(self.workers()):
             if time.monotonic() > end:
                 break
