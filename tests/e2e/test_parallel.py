@@ -1,109 +1,75 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Accounts are fetched side by side, and none harms another.
+"""Accounts are fetched side by side, and none harms another."""
 
-Every connection goes through a proxy that adds 25 ms in each direction, so a
-fetch is made of waiting, and waiting can be shared.
-"""
-
-import contextlib
 import socket
 
-from harness import agent, corpus, dovecot, popd, readers, tap, wire
+from harness import agent, corpus, popd, procs, readers, tap, wire, wrongclock
+from harness.scene import world
 
 ACCOUNTS = 20
-MESSAGES = 20
-DELAY_MS = 25
-RATIO = 3.0         # twenty accounts may take this many times as long as one
-TRIES = 3           # the machine may be busy with other tests: the best counts
+MESSAGES = corpus.simple(20)
+PATIENCE = 100      # seconds until what must come has come
 
 
-class World:
-    """Users with equal maildrops, behind a slow line."""
+def account(one, server, user, **more):
+    """The account of a USER of SERVER."""
+    return server.account({"maildir": one.path(user)}, user=user, **more)
 
-    def __init__(self, server):
-        self.server = server
-        server.add("seed", corpus.simple(MESSAGES))
-        self.wanted = None
-        self.used = 0
-        for number in range((ACCOUNTS + 1) * TRIES + 10):
-            server.add_like("u%d" % number, "seed")
-        server.start()
-        self.wanted = wire.digests(server.served("seed"))
-        self.proxy, self.port = popd.wanproxy(server.port, DELAY_MS)
 
-    def accounts(self, one, count):
-        """COUNT accounts of users that nobody has fetched yet."""
-        names = ["u%d" % n for n in range(self.used, self.used + count)]
-        self.used += count
-        return {name: self.server.account(name, {"maildir": one.path(name)}, port=self.port)
-                for name in names}
+def arrived(one, users):
+    """Whether each of USERS has got all the messages; others are a failure."""
+    whole = True
+    for user in users:
+        got = wire.digests(readers.maildir(one.path(user)))
+        tap.check(not got - wire.digests(MESSAGES), "torn or doubled messages for " + user)
+        whole = whole and got == wire.digests(MESSAGES)
+    return whole
 
-    def arrived(self, one, names):
-        """Each of NAMES must have got all its messages."""
-        for name in names:
-            got = wire.digests(readers.maildir(one.path(name)))
-            tap.check(got == self.wanted, "%s got %d messages right of %d"
-                      % (name, sum((got & self.wanted).values()), MESSAGES))
 
-    def timed(self, count):
-        """Seconds that one fetch of COUNT accounts takes."""
+@tap.case("%d accounts are fetched at the same time: each while all others wait" % ACCOUNTS)
+def side_by_side(_env):
+    with popd.Popd(MESSAGES, "--do", popd.held("on RETR 10"), users=ACCOUNTS) as server:
         one = agent.Agent()
-        accounts = self.accounts(one, count)
-        one.configure(accounts, parallel=ACCOUNTS, per_host=ACCOUNTS)
-        seconds = one.fetch_ok().seconds
-        self.arrived(one, accounts)
-        return seconds
-
-
-@contextlib.contextmanager
-def world():
-    """Dovecot and the slow line before it."""
-    server = dovecot.Dovecot()
-    try:
-        yield World(server)
-    finally:
-        server.stop()
-
-
-@tap.case("%d accounts take at most %.0f times as long as one, at 50 ms a round trip"
-          % (ACCOUNTS, RATIO))
-def ratio(env):
-    best = None
-    for _ in range(TRIES):
-        single, many = env.timed(1), env.timed(ACCOUNTS)
-        tap.diag("one account %.2f s, %d accounts %.2f s: ratio %.2f"
-                 % (single, ACCOUNTS, many, many / single))
-        best = min(many / single, best or many / single)
-        if best <= RATIO:
-            return
-    tap.check(False, "the best ratio is %.2f" % best)
+        one.configure({user: account(one, server, user) for user in server.users},
+                      parallel=ACCOUNTS, per_host=ACCOUNTS)
+        process = one.start("fetch")
+        # Nobody gets any further before all are here.
+        procs.wait_until(lambda: server.log().count("command RETR 10") == ACCOUNTS, PATIENCE,
+                         "all accounts to be in the middle")
+        server.release()
+        tap.equal(process.wait(PATIENCE), 0, "exit status")
+        tap.check(arrived(one, server.users), "not all messages are here")
+        tap.equal(most_at_once(server), ACCOUNTS, "connections at once")
 
 
 @tap.case("refused, unreachable and stalled accounts do not harm the others")
-def harmless(env):
-    one = agent.Agent()
-    accounts = env.accounts(one, 4)
-    good = list(accounts)
-    with socket.socket() as closed, socket.socket() as silent:
+def harmless(_env):
+    with popd.Popd(MESSAGES, users=5) as server, socket.socket() as closed, \
+            socket.socket() as silent:
+        one = agent.Agent()
+        clock = wrongclock.Skips(one)
+        seed, *good = server.users
         closed.bind(("127.0.0.1", 0))       # bound, so nobody else takes the port
         silent.bind(("127.0.0.1", 0))
         silent.listen(5)                    # the system accepts; nobody speaks
-        bad = {"maildir": one.path("bad")}
-        new = env.server.account
-        accounts = {"a-refused": new("seed", bad, password="wrong"),
-                    "b-closed": new("seed", bad, port=closed.getsockname()[1]),
-                    "c-stalled": new("seed", bad, port=silent.getsockname()[1],
-                                     timeouts={"tls": "4s", "greeting": "4s"}),
-                    **accounts}
-        one.configure(accounts, parallel=ACCOUNTS, per_host=ACCOUNTS)
-        result = one.fetch()
-    env.arrived(one, good)
-    tap.equal(readers.maildir(one.path("bad")), [], "messages of the failing accounts")
+        bad = {"a-refused": {"password": "wrong"},
+               "b-closed": {"port": closed.getsockname()[1]},
+               "c-stalled": {"port": silent.getsockname()[1],
+                             "timeouts": {"tls": "100s", "greeting": "100s"}}}
+        tree = {name: account(one, server, seed, **keys) for name, keys in bad.items()}
+        tree.update((user, account(one, server, user)) for user in good)
+        one.configure(tree, parallel=ACCOUNTS, per_host=ACCOUNTS)
+        process = one.start("fetch")
+        procs.wait_until(lambda: arrived(one, good), PATIENCE, "the others' mail")
+        tap.equal(process.poll(), None, "exit status while one stalls")
+        clock.skip(101)
+        process.wait()
+    result = one.result(process)
+    tap.equal(readers.maildir(one.path(seed)), [], "messages of the failing accounts")
     tap.equal(result.status, 77, "exit status (the worst account decides) of\n%s\n" % result)
-    for name in ("a-refused", "b-closed", "c-stalled"):
+    for name in bad:
         tap.check(name in result.err, "no word about " + name, result)
-    tap.check(result.seconds < 30, "the stalled account held up the fetch", result)
 
 
 def most_at_once(server):
@@ -125,19 +91,22 @@ def most_at_once(server):
 @tap.case("parallel and per_host bound the connections, and every account is fetched")
 def bounds(_env):
     for keys, bound in (({"per_host": 1}, 1), ({"per_host": 3}, 3), ({"parallel": 2}, 2)):
-        messages = corpus.simple(4)
-        with popd.Popd(messages, "--do", "on STAT delay 50", "--do", "on UIDL delay 50",
+        with popd.Popd(MESSAGES, "--do", popd.held("on STAT"), "--do", popd.held("on UIDL"),
                        users=8) as server:
             one = agent.Agent()
-            accounts = {user: server.account({"maildir": one.path(user)}, user=user)
-                        for user in server.users}
-            one.configure(accounts, **{"parallel": 16, "per_host": 16, **keys})
-            one.fetch_ok()
-            for user in server.users:
-                tap.equal(len(readers.maildir(one.path(user))), 4, "messages for " + user)
-            most = most_at_once(server)
-            tap.diag("%s: %d connections at once" % (keys, most))
-            tap.check(most <= bound, "%d connections at once with %s" % (most, keys))
+            one.configure({user: account(one, server, user) for user in server.users},
+                          **{"parallel": 16, "per_host": 16, **keys})
+            process = one.start("fetch")
+            procs.wait_until(lambda: logins(server) == bound, PATIENCE, "%d logins" % bound)
+            server.release()
+            tap.equal(process.wait(PATIENCE), 0, "exit status")
+            tap.check(arrived(one, server.users), "not all messages are here")
+            tap.equal(most_at_once(server), bound, "connections at once with %s" % keys)
+
+
+def logins(server):
+    """How many users have logged in."""
+    return sum(line.startswith("login ") for line in server.log())
 
 
 if __name__ == "__main__":
