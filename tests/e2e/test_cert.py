@@ -53,7 +53,7 @@ def fetch(cert, **account):
     one = agent.Agent()
     with tinypop.TinyPop(MESSAGES, cert.context()) as server:
         keys = {"tls": "implicit", "accept_plaintext": None, "tls_name": HOST,
-                "ca_file": ca().path, "keep": False, "timeouts": {"tls": "20s"}, **account}
+                "ca_file": ca().path, "keep": False, "timeouts": {"tls": "100s"}, **account}
         one.configure({"box": server.account({"maildir": one.path("Mail")}, **keys)})
         return one.fetch(), one, server
 
@@ -157,11 +157,11 @@ def huge(_env):
     long = issue(signer=chain)
     long.behind = (long.behind * 3)[:50]
     result = refused(long, "box")
-    tap.check(result.seconds < 10, "it took long", result)
+    tap.check(result.seconds < 60, "it took long", result)
     big = issue(extensions=(*authority.LEAF, authority.SERVER,
                             "1.3.6.1.4.1.99999.1=ASN1:UTF8String:" + "x" * (1 << 20)))
     result = refused(big, "box")
-    tap.check(result.seconds < 10, "it took long", result)
+    tap.check(result.seconds < 60, "it took long", result)
 
 
 @tap.case("T-CERT-25: bytes of a certificate cannot move the cursor or forge a line")

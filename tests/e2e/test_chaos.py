@@ -14,7 +14,7 @@ SEED = int(os.environ.get("E2E_SEED", "1"))
 @tap.case("20 s of kills, reloads, signals and pauses: no message lost or doubled")
 def everything(env):
     env.run(20, 0.15)
-    env.settle(60)
+    env.settle(300)
     env.report()
     env.judge()
 

@@ -25,7 +25,7 @@ CALLS = ("write", "pwrite64", "fsync", "fdatasync", "sync_file_range",
 # The delivery program makes these too, and must not die after it has delivered.
 ITS_OWN = {"write", "renameat2", "wait4"}
 MDA = "#!/bin/sh\ncat > \"$0.$$.new\" && mv \"$0.$$.new\" \"$0.got.$$\"\n"
-PATIENCE = 30
+PATIENCE = 100
 SEED = 20260102
 
 

@@ -108,7 +108,7 @@ def future(_env):
 def busy(_env):
     with fetching("on RETR #3 stall") as (one, server):
         slow = one.start("fetch")
-        procs.wait_until(lambda: server.count("RETR") >= 3, 30, "the third RETR")
+        procs.wait_until(lambda: server.count("RETR") >= 3, 60, "the third RETR")
         other = agent.Agent()
         with open(one.config, encoding="utf-8") as file:
             other.write_config(file.read())

@@ -24,7 +24,7 @@ KILLS = int(os.environ.get("E2E_KILLS", "200"))
 MESSAGES = 100
 SEED = 20260101
 AT_ONCE = 2
-PATIENCE = 30       # seconds until a fetch after a kill must have succeeded
+PATIENCE = 100      # seconds until a fetch after a kill must have succeeded
 
 
 class World:

@@ -22,7 +22,7 @@ def hangs(daemon, env):
 def polled(env):
     stuck = {name for name, kind in env.bad.items() if kind in ("silent", "drips", "drips late")}
     with running(env.one) as daemon:
-        procs.wait_until(lambda: hangs(daemon, env) == stuck, 60, "%s to hang" % stuck)
+        procs.wait_until(lambda: hangs(daemon, env) == stuck, 300, "%s to hang" % stuck)
         for rounds in (1, 2, 3):
             for name in env.good[rounds::3]:
                 env.mail(name)
@@ -30,8 +30,8 @@ def polled(env):
             wanted = {name: len(polls) + 2 for name, polls in env.polls(daemon).items()}
             procs.wait_until(lambda wanted=wanted: not [
                 name for name, polls in env.polls(daemon).items() if len(polls) < wanted[name]
-            ], 120, "two more polls of each")
-            procs.wait_until(env.arrived, 60, "all mail")
+            ], 300, "two more polls of each")
+            procs.wait_until(env.arrived, 300, "all mail")
         tap.equal(hangs(daemon, env), stuck, "those that hang")
         for name in set(env.bad) - stuck:
             tap.check(daemon.said('"account":"%s"' % name), "no word about " + name)

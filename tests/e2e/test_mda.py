@@ -158,12 +158,12 @@ def parent_killed(_env):
         deliver = {"pipe": [one.path("mda")]}
         one.configure({user: server.account(deliver, user=user) for user in server.users})
         process = one.start("fetch")
-        procs.wait_until(lambda: len(waiting(one)) == 3, 30, "three delivery programs")
+        procs.wait_until(lambda: len(waiting(one)) == 3, 60, "three delivery programs")
         process.kill()
         process.wait()
         with open(one.path("mda.go"), "w"):
             pass
-        procs.wait_until(lambda: one.fetch().status == 0, 30, "a fetch after the kill")
+        procs.wait_until(lambda: one.fetch().status == 0, 60, "a fetch after the kill")
         tap.check(not wire.digests(MESSAGES[:2] * 3) - wire.digests(piped(one)), "mail lost")
         tap.check(len(piped(one)) <= 2 * 3 + 3, "more than one message a crash came twice")
 

@@ -70,7 +70,7 @@ class Terminal:
     def end(self):
         """Wait for the end; give the exit status and all that was shown."""
         self.read()
-        status = self.process.wait(30)
+        status = self.process.wait(60)
         tap.check(termios.tcgetattr(self.master)[3] & termios.ECHO, "the terminal does not echo")
         os.close(self.master)
         return status, self.shown.decode("latin-1")

@@ -63,7 +63,7 @@ def mutt_copies(env, name):
         start_new_session=True)
     os.close(other)
     screen = drain(terminal)
-    status = process.wait(30)
+    status = process.wait(60)
     tap.equal(status, 0, "mutt's exit status, its screen being\n%s\n" % screen)
     return readers.maildir(home + "/copy")
 

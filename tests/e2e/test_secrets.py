@@ -168,7 +168,7 @@ def core(_env):
         with fetching("on PASS stall", password=PASSWORD, auth=["user"]) as (one, server):
             one.prefix = list(DUMPING)
             process = one.start("fetch")
-            procs.wait_until(lambda: server.count("PASS"), 30, "the password")
+            procs.wait_until(lambda: server.count("PASS"), 60, "the password")
             worker = procs.descendants(process.pid)[0]
             procs.kill(worker if which == "worker" else process.pid, signal.SIGSEGV)
             process.wait(60)

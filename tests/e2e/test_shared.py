@@ -356,7 +356,7 @@ def dotlock(_env):
         with open(shared.path + ".lock", "w") as file:
             file.write("%d\n" % os.getpid())
         process = shared.one.start("fetch")
-        procs.wait_until(lambda: shared.server.count("RETR") >= 5, 30, "the RETRs")
+        procs.wait_until(lambda: shared.server.count("RETR") >= 5, 60, "the RETRs")
         theirs = [append(shared.path, 1)]
         own(shared.path)
         tap.equal(process.poll(), None, "exit status while the lock is held")
@@ -366,7 +366,7 @@ def dotlock(_env):
         shared.judge(foreign=theirs)
 
 
-PATIENCE = 5            # seconds that mutt tries for a dotlock before it asks the person
+PATIENCE = LOCK_WAIT - 5    # seconds that a dotlock may be held of no use to us
 
 
 @tap.case("a program that takes the two locks in the other order gets both: no deadlock")
@@ -409,7 +409,7 @@ def held_too_long(_env):
             result = shared.one.fetch()
             took = time.monotonic() - begin
             tap.equal(os.path.getsize(other), 0, "size of the locked mbox")
-        tap.check(LOCK_WAIT - 1 <= took <= LOCK_WAIT + 15, "it waited %.1f s" % took)
+        tap.check(LOCK_WAIT - 1 <= took <= LOCK_WAIT + 60, "it waited %.1f s" % took)
         told(result, 75, "box: .*" + re.escape(shared.path), "other: .*" + re.escape(other))
         tap.check(not os.path.exists(shared.path) or not os.path.getsize(shared.path),
                   "delivered under a foreign dotlock")
@@ -498,7 +498,7 @@ def dying_with_procmail(_env):
             with Dying(shared) as dying:
                 # No dotlock: those of the dead are not procmail's to break.
                 procmail(shared, theirs, "")
-                procs.wait_until(lambda: dying.hits >= 25 or not shared.server.held(), 60,
+                procs.wait_until(lambda: dying.hits >= 25 or not shared.server.held(), 300,
                                  "25 deaths")
             tap.diag("%s: killed %d times in %d passes" % (kind, dying.hits, dying.passes))
             shared.configure()
@@ -515,7 +515,7 @@ def dying_with_dovecot(_env):
             shared.configure(limits={"messages": 4})
             mailbox = Mailbox(shared)
             with Dying(shared) as dying:
-                end = time.monotonic() + 60
+                end = time.monotonic() + 300
                 while dying.hits < 25 and shared.server.held() and time.monotonic() < end:
                     # From an mbox nothing is taken out: a message that we do not find
                     # again after a crash is delivered again, which is no fault.
@@ -642,7 +642,7 @@ def dovecot(kind):
         mailbox = Mailbox(shared)
         with Fetching(shared) as fetching:
             for turn in rounds(shared, 15):
-                procs.wait_until(lambda: len(shared.server.held()) < 10 or fetching.failures, 60,
+                procs.wait_until(lambda: len(shared.server.held()) < 10 or fetching.failures, 300,
                                  "mail to come in")
                 mailbox.use()
                 if turn % 4 == 3:

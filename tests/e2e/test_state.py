@@ -296,11 +296,11 @@ def accept_cut(_env):
             scene.server.forget()
             if killed:
                 process = scene.one.start("fetch", "--accept-new-state")
-                procs.wait_until(lambda: scene.server.count(rule.split()[1]), 30, "the stall")
+                procs.wait_until(lambda: scene.server.count(rule.split()[1]), 60, "the stall")
                 scene.one.abort(process)
             else:
                 scene.one.expect(75, "fetch", "--accept-new-state")
-            procs.wait_until(lambda: scene.one.fetch().status != 75, 30, "a free account")
+            procs.wait_until(lambda: scene.one.fetch().status != 75, 60, "a free account")
             scene.quiet_fetch()
             scene.here(2 * corpus.simple(12))
     tap.each((("on RETR #18 cut 100", False), ("on RETR #13 cut 100", False),
@@ -583,7 +583,7 @@ def two_ports(_env):
 def two_processes(_env):
     with delivering("Maildir", "on RETR #3 stall") as scene:
         slow = scene.one.start("fetch")
-        procs.wait_until(lambda: scene.server.count("RETR") >= 3, 30, "the third RETR")
+        procs.wait_until(lambda: scene.server.count("RETR") >= 3, 60, "the third RETR")
         other = agent.Agent()
         shutil.copy(scene.one.config, other.config)
         told(other.fetch(), 75, "box", r"process \d+", re.escape(scene.one.state))

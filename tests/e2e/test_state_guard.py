@@ -159,9 +159,9 @@ def cut_then_unmounted(_env):
     def play(way):
         with delivering(way, "on QUIT #1 stall") as scene:
             slow = scene.one.start("fetch")
-            procs.wait_until(lambda: scene.server.count("QUIT"), 30, "QUIT")
+            procs.wait_until(lambda: scene.server.count("QUIT"), 60, "QUIT")
             scene.one.abort(slow)
-            procs.wait_until(lambda: "disconnect" in str(scene.server.log()), 30, "its end")
+            procs.wait_until(lambda: "disconnect" in str(scene.server.log()), 60, "its end")
             scene.server.put(LATER, first=20)
             scene.unmount()
             scene.refused("mount")
@@ -210,7 +210,7 @@ def lock_removed(_env):
     def play(remove):
         with delivering("Maildir", "on RETR #3 stall") as scene:
             slow = scene.one.start("fetch")
-            procs.wait_until(lambda: scene.server.count("RETR") >= 3, 30, "the third RETR")
+            procs.wait_until(lambda: scene.server.count("RETR") >= 3, 60, "the third RETR")
             remove(scene.one.state + "/box/lock")
             other = agent.Agent()
             shutil.copy(scene.one.config, other.config)

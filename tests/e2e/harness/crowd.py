@@ -129,7 +129,7 @@ class Crowd:
         tap.check(daemon.alive(), "the daemon has ended", daemon.log()[-3000:])
         before = set(daemon.zombies())
         if before:
-            procs.wait_until(lambda: not before & set(daemon.zombies()), 30, "zombies to go")
+            procs.wait_until(lambda: not before & set(daemon.zombies()), 100, "zombies to go")
 
 
 def quiet(daemon):

@@ -17,7 +17,7 @@ set mail_check=1 sleep_time=0 save_empty=yes sort=mailbox-order
 """
 
 
-def run(kind, path, keys, folder, uid=None, limit=60):
+def run(kind, path, keys, folder, uid=None, limit=300):
     """Open PATH in mutt and press KEYS; other folders lie in FOLDER.
 
     Give (exit status, the last of the screen).

@@ -121,7 +121,7 @@ def _stop(number, _frame):
     os._exit(1)
 
 
-def main(fixture, limit=600):
+def main(fixture, limit=3600):
     """Run the cases under FIXTURE and exit; LIMIT seconds end a hang."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM):
         signal.signal(number, _stop)
