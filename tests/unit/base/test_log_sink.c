@@ -86,12 +86,12 @@ static void test_reopen(void)
 	log_info("three");
 	tap_ok(ends("log", 2, " postrider: three\n"), "the same one goes on");
 	unlink(scratch_path("log"));
-	clock_sleep(1001);
+	clock_sleep(1100);
 	log_info("four");
 	tap_ok(ends("log", 1, " postrider: four\n"), "removed: noticed in a second");
 	move("log", "log.2");
 	scratch_write("log", "", 0);
-	clock_sleep(1001);
+	clock_sleep(1100);
 	log_info("five");
 	tap_ok(ends("log.2", 1, ": four\n") && ends("log", 1, ": five\n"),
 		"another in its place: too");
@@ -117,7 +117,7 @@ static void test_child(void)
 	}
 	close(go[0]);
 	move("log", "log.3");
-	clock_sleep(1001);
+	clock_sleep(1100);
 	log_info("parent");
 	close(go[1]);
 	waitpid(pid, &status, 0);
