@@ -5,8 +5,8 @@
     netfault.py [--soak] [--seed N] [--only WORD]
 
 The stream from the server is cut, reset, stalled or spoilt at every byte, and
-every answer doubled, early, out of order, cut or dripped. Every run ends
-within the deadline of its state, one second more or less.
+every answer doubled, early, out of order, cut or dripped. Every run ends soon
+after the deadline of its state, and not before it.
 """
 
 import random

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from . import corpus, shimctl, tools
 
-PATIENCE = float(os.environ.get("CRASH_PATIENCE", "20"))     # seconds; a longer run is stuck
+PATIENCE = float(os.environ.get("CRASH_PATIENCE", "150"))    # seconds; a longer run is stuck
 # Accounts, and the users they are on the server.
 ACCOUNTS = (("box", "jane"), ("second", "joan"))
 
