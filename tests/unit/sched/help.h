@@ -13,6 +13,16 @@
 #define HOUR (60 * MINUTE)
 #define DAY (24 * HOUR)
 
+__attribute__((unused))
+static const char *const help_events[] = {
+	[SCHED_DUE] = "due", [SCHED_STARTED] = "started", [SCHED_OK] = "ok",
+	[SCHED_MISSED] = "missed", [SCHED_FAILED] = "failed",
+	[SCHED_DELAYED] = "delayed", [SCHED_REFUSED] = "refused",
+	[SCHED_STUCK] = "stuck", [SCHED_UNCHANGED] = "unchanged",
+	[SCHED_POLL] = "poll", [SCHED_PAUSE] = "pause",
+	[SCHED_RESUME] = "resume", [SCHED_CHANGED] = "changed",
+};
+
 /* A repeatable number below `limit`. */
 __attribute__((unused))
 static uint64_t help_below(uint64_t *random, uint64_t limit)
@@ -35,6 +45,16 @@ static uint32_t help_add(struct sched *s, const char *host, clock_ms interval,
 	return sched_add(s, &(struct sched_plan){ host,
 			(uint32_t)(interval / 1000), (uint32_t)(jitter / 1000) },
 		&(struct sched_past){ false, 0 }, first);
+}
+
+/* A scheduler with one account, first due at 0. */
+__attribute__((unused))
+static struct sched *help_one(clock_ms interval, clock_ms jitter)
+{
+	struct sched *s = help_new(1, 1);
+
+	help_add(s, "h", interval, jitter, 0);
+	return s;
 }
 
 /* Lets it become `now`. Whether account 0 was started. */

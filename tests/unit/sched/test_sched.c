@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tests/unit/sched/help.h"
 
-#include <stddef.h>
-
-#include "agent/base/limits.h"
-
-/*
- * One account: every event in every state, and when it is polled next.
- */
+/* One account: every event in every state. */
 
 #define INTERVAL (5 * MINUTE)
 
@@ -17,15 +11,6 @@ static bool held;
 
 #define FIRST (1 * SECOND)
 #define NOW (5 * SECOND)
-
-static const char *const event_names[] = {
-	[SCHED_DUE] = "due", [SCHED_STARTED] = "started", [SCHED_OK] = "ok",
-	[SCHED_MISSED] = "missed", [SCHED_FAILED] = "failed",
-	[SCHED_DELAYED] = "delayed", [SCHED_REFUSED] = "refused",
-	[SCHED_STUCK] = "stuck", [SCHED_UNCHANGED] = "unchanged",
-	[SCHED_POLL] = "poll", [SCHED_PAUSE] = "pause",
-	[SCHED_RESUME] = "resume", [SCHED_CHANGED] = "changed",
-};
 
 /* What a cell does; one that is not here does nothing. */
 static const struct cell {
@@ -121,7 +106,7 @@ static void try_cell(enum sched_state state, enum sched_event event)
 		ok = ok && sched_state(s, 0) == cell->then
 			&& sched_due(s, 0) == cell->due
 			&& sched_next(s) <= cell->due;
-	tap_ok(ok, "%s, %s: %s", sched_state_name(state), event_names[event],
+	tap_ok(ok, "%s, %s: %s", sched_state_name(state), help_events[event],
 		cell == NULL ? "nothing" : sched_state_name(cell->then));
 	sched_free(s);
 	sched_free(twin);
@@ -137,222 +122,11 @@ static void test_table(void)
 				(enum sched_event)event);
 }
 
-/* ---- when ---- */
-
-static struct sched *one(clock_ms interval, clock_ms jitter)
-{
-	struct sched *s = help_new(1, 1);
-
-	help_add(s, "h", interval, jitter, 0);
-	return s;
-}
-
-static void test_interval(void)
-{
-	struct sched *s = one(INTERVAL, 0);
-	uint64_t random = 1;
-	bool ok = true;
-	clock_ms now, i;
-
-	for (i = 0; i < 1000; i++)
-		ok = ok && help_pass(s, (clock_ms)help_below(&random,
-			INTERVAL + 1), SCHED_OK) == i * INTERVAL;
-	tap_ok(ok, "a fixed rate, however long the passes");
-	now = help_pass(s, 2 * INTERVAL, SCHED_OK);
-	tap_ok(sched_due(s, 0) == now + 3 * INTERVAL,
-		"one that takes longer misses rounds, and keeps its place");
-	sched_event(s, 0, SCHED_POLL, now + 2 * INTERVAL + 7);
-	help_start(s, now + 2 * INTERVAL + 7, &held);
-	sched_event(s, 0, SCHED_OK, now + 2 * INTERVAL + 8);
-	tap_ok(sched_due(s, 0) == now + 3 * INTERVAL,
-		"a poll that was asked for does not shift the round");
-	sched_event(s, 0, SCHED_POLL, now + 3 * INTERVAL - 7);
-	help_start(s, now + 3 * INTERVAL - 7, &held);
-	sched_event(s, 0, SCHED_OK, now + 3 * INTERVAL + 7);
-	tap_ok(sched_due(s, 0) == now + 4 * INTERVAL,
-		"and when its pass reaches into the next turn, it takes its place");
-	sched_free(s);
-}
-
-/* Two that were polled at one moment part again. */
-static void test_apart(void)
-{
-	static const enum sched_event asked[] = { SCHED_POLL, SCHED_RESUME };
-	struct sched *s;
-	uint32_t id;
-	size_t i;
-
-	for (i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
-		s = help_new(2, 2);
-		help_add(s, "h", INTERVAL, 0, 0);
-		help_add(s, "h", INTERVAL, 0, 2 * MINUTE);
-		for (id = 0; id < 2; id++) {
-			if (asked[i] == SCHED_RESUME)
-				sched_event(s, id, SCHED_PAUSE, 0);
-			sched_event(s, id, asked[i], HOUR + MINUTE);
-		}
-		while (sched_take(s, &id, &held))
-			sched_event(s, id, SCHED_OK, HOUR + MINUTE + SECOND);
-		tap_ok(sched_due(s, 0) == HOUR + INTERVAL
-			&& sched_due(s, 1) == HOUR + 2 * MINUTE,
-			"%s: each keeps its place in the round", event_names[asked[i]]);
-		sched_free(s);
-	}
-}
-
-static void test_jitter(void)
-{
-	struct sched *s = one(INTERVAL, 100 * SECOND);
-	clock_ms i, off, least = DAY, most = 0;
-	bool ok = true;
-
-	help_pass(s, 0, SCHED_OK);
-	for (i = 1; i < 2000; i++) {
-		off = help_pass(s, SECOND, SCHED_OK) - i * INTERVAL;
-		ok = ok && off >= 0 && off <= 100 * SECOND;
-		least = clock_min(least, off);
-		most = off > most ? off : most;
-	}
-	tap_ok(ok, "never earlier than the interval nor later than the jitter");
-	tap_ok(least < SECOND && most > 99 * SECOND,
-		"and anywhere in between: from %d ms to %d ms", (int)least,
-		(int)most);
-	sched_free(s);
-}
-
-/* A look counts its own jitter, not that of the pass before. */
-static void test_jitter_held(void)
-{
-	struct sched *s = one(INTERVAL, 100 * SECOND);
-	bool ok = true;
-	clock_ms now;
-	int i;
-
-	for (i = 0; i < 100; i++) {
-		help_pass(s, 0, SCHED_STUCK);
-		now = help_pass(s, 0, SCHED_OK);
-		ok = ok && sched_due(s, 0) >= now + INTERVAL;
-	}
-	tap_ok(ok, "a whole interval after an account that was held");
-	sched_free(s);
-}
-
-static void try_back_off(clock_ms interval, clock_ms most)
-{
-	struct sched *s = one(interval, 0);
-	clock_ms want = interval, now = 0;
-	bool ok = true;
-	int i;
-
-	for (i = 0; i < 100; i++) {
-		ok = ok && help_pass(s, 3 * SECOND, SCHED_FAILED) == now;
-		now += 3 * SECOND + want;
-		ok = ok && sched_due(s, 0) == now;
-		want = clock_min(2 * want, most);
-	}
-	help_pass(s, 0, SCHED_OK);
-	ok = ok && sched_due(s, 0) == now + interval;
-	help_pass(s, 0, SCHED_FAILED);
-	ok = ok && sched_due(s, 0) == now + 2 * interval;
-	tap_ok(ok, "every %d s: each failure doubles it up to %d s, success ends that",
-		(int)(interval / 1000), (int)(most / 1000));
-	sched_free(s);
-}
-
-static void test_back_off(void)
-{
-	try_back_off(SECOND, 64 * SECOND);
-	try_back_off(MINUTE, HOUR);
-	try_back_off(INTERVAL, HOUR);
-	try_back_off(HOUR, HOUR);
-	try_back_off(30 * DAY, 30 * DAY);
-}
-
-static void test_past(void)
-{
-	struct sched *s = help_new(1, 1);
-	const struct sched_past past = { true, 3 };
-
-	sched_add(s, &(struct sched_plan){ "h", 60, 0 }, &past, 0);
-	help_pass(s, 0, SCHED_FAILED);
-	tap_ok(sched_due(s, 0) == 8 * MINUTE,
-		"failures of an earlier life count");
-	sched_free(s);
-}
-
-static void test_delay(void)
-{
-	struct sched *s = one(INTERVAL, 4 * MINUTE);
-	clock_ms now, last = 0;
-	bool ok = true;
-	int i;
-
-	for (i = 0; i < 1000; i++) {
-		now = help_pass(s, 2 * SECOND, SCHED_OK);
-		ok = ok && (i < 2 || now - last >= 7 * MINUTE);
-		sched_delay(s, 0, 7 * 60);
-		last = now + 2 * SECOND;
-	}
-	tap_ok(ok, "LOGIN-DELAY is kept to, whatever the jitter");
-	now = help_pass(s, 0, SCHED_DELAYED);
-	tap_ok(sched_due(s, 0) >= now + 7 * MINUTE
-		&& sched_due(s, 0) <= now + 11 * MINUTE,
-		"a server that has named its delay is believed");
-	sched_delay(s, 0, UINT32_MAX);
-	now = help_pass(s, 0, SCHED_OK);
-	tap_ok(sched_due(s, 0) <= now + LIMIT_LOGIN_DELAY * SECOND + 4 * MINUTE,
-		"but for no more than a day");
-	sched_delay(s, 0, 0);
-	now = help_pass(s, 0, SCHED_OK);
-	tap_ok(sched_due(s, 0) <= now + INTERVAL + 4 * MINUTE,
-		"and until it no longer wants it");
-	sched_free(s);
-}
-
-/* A server that says "too soon" but not how soon is too soon. */
-static void test_delay_unknown(void)
-{
-	struct sched *s = one(MINUTE, 0);
-	clock_ms want = 2 * MINUTE, now;
-	bool ok = true;
-	int i;
-
-	for (i = 0; i < 20; i++) {
-		now = help_pass(s, 0, SCHED_DELAYED);
-		ok = ok && sched_due(s, 0) == now + want;
-		want = clock_min(2 * want, HOUR);
-	}
-	now = help_pass(s, 0, SCHED_OK);
-	ok = ok && sched_due(s, 0) == now + MINUTE;
-	tap_ok(ok, "a delay that is not known is searched for by doubling");
-	sched_free(s);
-}
-
-static void test_only_when_asked(void)
-{
-	struct sched *s = help_new(1, 1);
-	unsigned int event;
-	bool ok = true;
-
-	help_add(s, "h", 0, 0, 0);
-	for (event = SCHED_OK; event < SCHED_POLL; event++) {
-		ok = ok && sched_next(s) == NEVER && sched_idle(s)
-			&& !help_start(s, DAY, &held);
-		sched_event(s, 0, SCHED_POLL, DAY);
-		ok = ok && !sched_idle(s) && help_start(s, DAY, &held) && !held
-			&& !sched_idle(s);
-		sched_event(s, 0, (enum sched_event)event, DAY + 5);
-		sched_advance(s, DAY + 5);
-	}
-	tap_ok(ok, "without an interval only when asked, however it ends");
-	sched_free(s);
-}
-
 /* ---- refused and held ---- */
 
 static void test_refused(void)
 {
-	struct sched *s = one(INTERVAL, 0);
+	struct sched *s = help_one(INTERVAL, 0);
 	int i, round, forgiven = 0;
 	bool ok = true;
 
@@ -383,7 +157,7 @@ static void test_refused(void)
 
 static void test_held(void)
 {
-	struct sched *s = one(7 * MINUTE, 0);
+	struct sched *s = help_one(7 * MINUTE, 0);
 	bool ok = true;
 	int i;
 
@@ -405,7 +179,7 @@ static void test_held(void)
 		&& sched_due(s, 0) == HOUR + SECOND + 14 * MINUTE,
 		"one that a look has set free goes on as before");
 	sched_free(s);
-	s = one(2 * HOUR, 0);
+	s = help_one(2 * HOUR, 0);
 	help_pass(s, 0, SCHED_STUCK);
 	tap_ok(sched_due(s, 0) == HOUR && help_start(s, HOUR, &held) && !held,
 		"within the hour also when the interval is longer");
@@ -415,7 +189,7 @@ static void test_held(void)
 /* However long its look has waited for a slot, what frees it frees it. */
 static void try_freed(enum sched_event event, bool looking)
 {
-	struct sched *s = one(INTERVAL, 0);
+	struct sched *s = help_one(INTERVAL, 0);
 	bool ok;
 
 	help_pass(s, 0, SCHED_STUCK);
@@ -424,7 +198,7 @@ static void try_freed(enum sched_event event, bool looking)
 	sched_event(s, 0, event, INTERVAL + 1);
 	ok = help_start(s, INTERVAL + 1, &held) && !held;
 	tap_ok(ok, "held%s, %s: tried at once", looking ? " and about to look"
-		: "", event_names[event]);
+		: "", help_events[event]);
 	sched_free(s);
 }
 
@@ -436,7 +210,7 @@ static void test_freed(void)
 	try_freed(SCHED_POLL, true);
 	try_freed(SCHED_CHANGED, false);
 	try_freed(SCHED_CHANGED, true);
-	s = one(MINUTE, 0);
+	s = help_one(MINUTE, 0);
 	help_pass(s, 0, SCHED_FAILED);
 	help_pass(s, 0, SCHED_FAILED);
 	sched_event(s, 0, SCHED_CHANGED, 62 * SECOND);
@@ -506,15 +280,6 @@ static void test_paused(void)
 int main(void)
 {
 	test_table();
-	test_interval();
-	test_apart();
-	test_jitter();
-	test_jitter_held();
-	test_back_off();
-	test_past();
-	test_delay();
-	test_delay_unknown();
-	test_only_when_asked();
 	test_refused();
 	test_held();
 	test_freed();
