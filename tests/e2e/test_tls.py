@@ -15,7 +15,7 @@ import struct
 import subprocess
 import threading
 
-from harness import agent, authority, dovecot, procs, readers, relay, tap
+from harness import agent, authority, procs, readers, relay, tap
 from harness.scene import MESSAGES, QUICK, all_there, fetching, nothing_lost, told, world
 
 PASSWORD = "Zx9-hunter2!Qw"
@@ -254,9 +254,8 @@ def renegotiating_server():
     tap.need("openssl")
     ca = authority.Authority()
     cert = ca.issue()
-    port = dovecot.free_port()
     server = subprocess.Popen(
-        ["openssl", "s_server", "-tls1_2", "-crlf", "-accept", "127.0.0.1:%d" % port, "-cert",
+        ["openssl", "s_server", "-tls1_2", "-crlf", "-accept", "127.0.0.1:0", "-cert",
          cert.path, "-key", cert.key], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, preexec_fn=procs.die_with_parent)
 
@@ -269,7 +268,7 @@ def renegotiating_server():
                 server.stdin.write(b"R\n")
                 server.stdin.flush()
                 return
-    wait_for(server.stdout, b"ACCEPT")
+    port = int(wait_for(server.stdout, b"ACCEPT").rpartition(b":")[2])
     threading.Thread(target=serve, daemon=True).start()
     one = agent.Agent()
     yield one, {"host": "localhost", "port": port, "ca_file": ca.path, "user": "u",
@@ -280,9 +279,11 @@ def renegotiating_server():
 
 
 def wait_for(stream, words):
+    """The first line of STREAM that has WORDS."""
     for line in stream:
         if words in line:
-            return
+            return line
+    raise AssertionError("never said: %r" % words)
 
 
 @tap.case("T-TLS-27: a server that chooses another protocol than POP3 (ALPN)")

@@ -175,7 +175,7 @@ class Dovecot:
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 stderr=open(self.root + "/errors", "w"),
                 start_new_session=True, preexec_fn=procs.die_with_parent)
-            if procs.wait_until(self._ready_or_dead, 30, "Dovecot") == "ready":
+            if procs.wait_until(self._ready_or_dead, 100, "Dovecot") == "ready":
                 return self
         raise RuntimeError("Dovecot does not start:\n" + self.errors())
 
@@ -183,7 +183,7 @@ class Dovecot:
         if self.process.poll() is not None:
             return "dead"
         try:
-            with socket.create_connection(("127.0.0.1", self.plain_port), 5) as sock:
+            with socket.create_connection(("127.0.0.1", self.plain_port), 100) as sock:
                 return "ready" if sock.recv(3) == b"+OK" else None
         except OSError:
             return None
@@ -193,7 +193,7 @@ class Dovecot:
         if self.process and self.process.poll() is None:
             family = procs.descendants(self.process.pid)
             self.process.terminate()
-            self.process.wait(20)
+            self.process.wait(100)
             for pid in family:
                 procs.kill(pid)
 
@@ -216,7 +216,7 @@ class Dovecot:
     def totals(self, user, runs):
         """(retrieved, deleted) over all sessions of USER, of which there must
         be RUNS or more; the log may come a moment after a session's end."""
-        procs.wait_until(lambda: len(self.sessions(user)) >= runs, 10,
+        procs.wait_until(lambda: len(self.sessions(user)) >= runs, 100,
                          "session %d of %s in Dovecot's log" % (runs, user))
         retrieved, deleted = zip(*self.sessions(user))
         return sum(retrieved), sum(deleted)

@@ -38,7 +38,7 @@ def run(kind, path, keys, folder, uid=None, limit=300):
     os.close(other)
     screen = _drain(terminal, limit)
     try:
-        return process.wait(10), screen
+        return process.wait(100), screen
     except subprocess.TimeoutExpired:
         procs.kill_group(process.pid)
         process.wait()
