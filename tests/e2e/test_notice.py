@@ -120,10 +120,10 @@ def both(_env):
         with scene(way, ["--do", 'on PASS err "[AUTH] wrong horse"'], auth=["user"]) as s:
             s.configure()
             s.one.expect(77, "fetch")
-            memoryfile.earlier(s.one, "box", DAY - 5)
+            memoryfile.earlier(s.one, "box", DAY - 300)
             s.one.expect(77, "fetch")
             tap.equal(s.notices(), [], "too early")
-            memoryfile.earlier(s.one, "box", 5)
+            memoryfile.earlier(s.one, "box", 300)
             since = int(memoryfile.read(s.one, "box")["failing_since"])
             for _ in range(3):
                 s.one.expect(77, "fetch")

@@ -136,10 +136,10 @@ def pauses_grow(one, retried):
         tap.check(pause - 60 <= left <= pause + 5, "pause %d lasts %d s, wanted %d"
                   % (number + 1, left, pause))
         before = retried()
-        ledgerfile.move(one.state + "/box/ledger", pause - 30)
+        ledgerfile.move(one.state + "/box/ledger", pause - 100)
         one.fetch()
-        tap.equal(retried() - before, 0, "tries 30 s before the pause is over")
-        ledgerfile.move(one.state + "/box/ledger", 31)
+        tap.equal(retried() - before, 0, "tries 100 s before the pause is over")
+        ledgerfile.move(one.state + "/box/ledger", 101)
         one.fetch()
         tap.equal(retried() - before, 1, "tries when pause %d is over" % (number + 1))
 
