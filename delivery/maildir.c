@@ -173,19 +173,6 @@ static void maildir_release(struct dest *dest, struct item *const *items,
 	(void)n;
 }
 
-/* Two names: perhaps a snapshot made of hard links, perhaps the rename happened
- * and the file system kept the old entry through a power cut, or a restored
- * copy was made while it happened. */
-static bool may_be_twice(const struct dest *dest, const struct item *item,
-	const struct stat *st)
-{
-	char name[ITEM_NAME + 32];
-
-	final_name(item, name, sizeof(name));
-	return st->st_nlink > 1 || faccessat(dest->dir, name, F_OK,
-		AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 /* In tmp/ alone: not delivered. A file of the wrong size is swept away when the
  * ledger has given it up for certain. */
 static void look_staged(struct item *item, const struct stat *st)
@@ -195,38 +182,30 @@ static void look_staged(struct item *item, const struct stat *st)
 		? ITEM_STAGED : ITEM_VOID;
 }
 
-/* The items that have to be looked for. */
+/* What is in tmp/ may be delivered as well: the rename happened, and the file
+ * system kept the old entry through a power cut; since then a reader may have
+ * moved the new one, and a restored copy made two files of them. So all are
+ * looked for. */
 struct doubt {
-	struct item *items[LIMIT_BATCH_MESSAGES];
 	struct stat staged[LIMIT_BATCH_MESSAGES];	/* st_nlink 0: gone */
 	bool found[LIMIT_BATCH_MESSAGES];
-	size_t count;
 };
 
-static bool look_one(struct dest *dest, struct item *item,
-	struct doubt *doubt, struct err *err)
+static bool look_one(const struct dest *dest, const struct item *item,
+	struct stat *st, struct err *err)
 {
-	struct stat *st = &doubt->staged[doubt->count];
-
-	if (fstatat(dest->stage.dir, item->name, st, AT_SYMLINK_NOFOLLOW) < 0) {
-		if (errno != ENOENT)
-			return err_sys(err, errno, "cannot look at %s/tmp/%s",
-				dest->path, item->name);
-		st->st_nlink = 0;
-	} else if (!may_be_twice(dest, item, st)) {
-		look_staged(item, st);
+	if (fstatat(dest->stage.dir, item->name, st, AT_SYMLINK_NOFOLLOW) == 0)
 		return true;
-	}
-	doubt->found[doubt->count] = false;
-	doubt->items[doubt->count++] = item;
+	if (errno != ENOENT)
+		return err_sys(err, errno, "cannot look at %s/tmp/%s",
+			dest->path, item->name);
+	st->st_nlink = 0;
 	return true;
 }
 
-static bool settle_doubt(struct dest *dest, struct doubt *doubt, size_t i,
-	struct err *err)
+static bool settle_doubt(struct dest *dest, struct item *item,
+	const struct doubt *doubt, size_t i, struct err *err)
 {
-	struct item *item = doubt->items[i];
-
 	if (doubt->found[i]) {
 		item->state = ITEM_DELIVERED;
 		return stage_remove(&dest->stage, item, err);
@@ -247,17 +226,15 @@ static bool maildir_look(struct dest *dest, struct item *const *items,
 	struct doubt doubt;
 	size_t i;
 
-	doubt.count = 0;
-	for (i = 0; i < n; i++)
-		if (!look_one(dest, items[i], &doubt, err))
+	for (i = 0; i < n; i++) {
+		doubt.found[i] = false;
+		if (!look_one(dest, items[i], &doubt.staged[i], err))
 			return false;
-	if (doubt.count == 0)
-		return true;
-	if (!maildir_find(dest->fd, dest->path, doubt.items, doubt.count,
-		doubt.found, err))
+	}
+	if (!maildir_find(dest->fd, dest->path, items, n, doubt.found, err))
 		return false;
-	for (i = 0; i < doubt.count; i++)
-		if (!settle_doubt(dest, &doubt, i, err))
+	for (i = 0; i < n; i++)
+		if (!settle_doubt(dest, items[i], &doubt, i, err))
 			return false;
 	return true;
 }

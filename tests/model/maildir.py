@@ -125,12 +125,11 @@ class Maildir(Course):
     def doubtful(self, s, i):
         _, name, state = s.items[i]
         f = s.files[name]
-        twice = f.tmp and f.been[-1] in (
-            ("new",) if self.fault == "links uncounted" else SUBS)
-        return state == "staged" and (twice or not f.tmp)
+        sure = self.fault == "tmp/ decides" and f.tmp and f.been[-1] != "new"
+        return state == "staged" and not sure
 
     def maildir_look(self, s):
-        """look_one for each; the doubtful ones are looked for."""
+        """look_one for each; all are looked for."""
         doubt = [i for i in range(len(s.items)) if self.doubtful(s, i)]
         if self.fault == "absence counts":
             for i in doubt:

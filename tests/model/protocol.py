@@ -96,7 +96,7 @@ FAULTS = {
     "intent unflushed": ("doubled", lambda f: maildir(1, fault=f)),
     "recovery syncs nothing": ("doubled", lambda f: maildir(1, crashes=2, fault=f)),
     "one look only": ("doubled", lambda f: maildir(1, ("reader",), acts=3, fault=f)),
-    "links uncounted": ("doubled", lambda f: maildir(1, ("reader",), acts=1, fault=f)),
+    "tmp/ decides": ("doubled", lambda f: maildir(1, ("reader",), acts=1, fault=f)),
     "marker ahead of the ledger": ("stuck", lambda f: maildir(1, fault=f)),
     "marker noted unflushed": ("stuck", lambda f: maildir(1, fault=f)),
     "resemblance decides": ("lost", lambda f: mbox(LIST, "axz", fault=f)),

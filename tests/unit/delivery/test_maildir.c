@@ -137,7 +137,8 @@ static void test_gzip(void)
 
 /* What happens to a staged file between the intent and the settling. */
 enum deed { NOTHING, RENAMED, SEEN, SEEN_ELSEWHERE, CLEANED, SHORT, EMPTY,
-	LONG, LINKED, LINKED_READ, LINKED_AWAY, COPIED, FILED, FILED_DEEP };
+	LONG, LINKED, LINKED_READ, LINKED_AWAY, COPIED, COPIED_READ,
+	COPIED_FILED, FILED, FILED_DEEP };
 
 struct settling {
 	const char *name;
@@ -165,6 +166,10 @@ static const struct settling settlings[] = {
 	{ "R6 in tmp and cur", LINKED_READ, ITEM_DELIVERED, 0, 0, 1 },
 	{ "R6 in tmp and new, restored from a copy", COPIED, ITEM_DELIVERED,
 		0, 1, 0 },
+	{ "R6 in tmp and cur, restored from a copy", COPIED_READ,
+		ITEM_DELIVERED, 0, 0, 1 },
+	{ "R6 in tmp and filed, restored from a copy", COPIED_FILED,
+		ITEM_DELIVERED, 0, 0, 0 },
 	/* A backup of hard links is no delivery. */
 	{ "a second name elsewhere", LINKED_AWAY, ITEM_DELIVERED, 0, 1, 0 },
 };
@@ -242,6 +247,15 @@ static void act(struct item *item, enum deed deed)
 		break;
 	case COPIED:
 		scratch_write(in_box("new", final_name(item)), local,
+			sizeof(local) - 1);
+		break;
+	case COPIED_READ:
+		snprintf(name, sizeof(name), "%s:2,S", final_name(item));
+		scratch_write(in_box("cur", name), local, sizeof(local) - 1);
+		break;
+	case COPIED_FILED:
+		file_away(item, tmp, ".Archive");
+		scratch_write(in_box("tmp", item->name), local,
 			sizeof(local) - 1);
 		break;
 	case FILED:
