@@ -113,16 +113,16 @@ static bool append_all(struct dest *dest, struct item *const *items, size_t n,
 static bool find_end(struct dest *dest, struct item *const *items, size_t n,
 	uint64_t at, uint64_t *end_r, struct err *err)
 {
-	uint64_t common;
+	struct mbox_match match;
 	size_t i;
 
 	*end_r = at;
 	for (i = 0; i < n; i++) {
-		if (!mbox_common(lock_fd(dest->lock), dest->path, items[i],
-			*end_r, &common, err))
+		if (!mbox_match(lock_fd(dest->lock), dest->path, items[i],
+			*end_r, &match, err))
 			return false;
-		*end_r += common;
-		if (common < items[i]->stored)
+		*end_r += match.same;
+		if (match.same < items[i]->stored)
 			break;
 	}
 	return true;

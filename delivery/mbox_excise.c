@@ -12,31 +12,36 @@
 #include "agent/base/fsx.h"
 #include "agent/base/log.h"
 #include "delivery/lock.h"
+#include "delivery/mbox_find.h"
 
-#define BLOCK 4096
-
-/* `len` bytes of foreign mail move from `from` to `at`. */
+/* From `at` on, the mbox is to be the `len` bytes that are saved; `from` is
+ * where all but the first `fresh` of them stand before. */
 struct excision {
-	uint64_t at, len, from;
+	uint64_t at, len, from, fresh;
+	bool old;			/* noted by versions before 2 */
 };
 
 /* Beside the staged message; recovery sweeps it away when all is done. */
-static void saved_name(const struct item *item, char *out, size_t cap)
+static void saved_name(const struct item *item, const struct excision *e,
+	char *out, size_t cap)
 {
-	if (item->at == 0)
+	if (!e->old)
+		snprintf(out, cap, "%s.%" PRIu64 ".%" PRIu64 ".tail",
+			item->name, item->at, e->len);
+	else if (item->at == 0)
 		snprintf(out, cap, "%s.tail", item->name);
 	else
 		snprintf(out, cap, "%s.%" PRIu64 ".tail", item->name,
 			item->at);
 }
 
-static int open_saved(struct dest *dest, const struct item *item, int flags,
-	struct err *err)
+static int open_saved(struct dest *dest, const struct item *item,
+	const struct excision *e, int flags, struct err *err)
 {
-	char name[ITEM_NAME + 32];
+	char name[ITEM_NAME + 64];
 	int fd;
 
-	saved_name(item, name, sizeof(name));
+	saved_name(item, e, name, sizeof(name));
 	fd = openat(dest->stage.dir, name, flags | O_NOFOLLOW | O_CLOEXEC,
 		0600);
 	if (fd < 0)
@@ -45,108 +50,150 @@ static int open_saved(struct dest *dest, const struct item *item, int flags,
 	return fd;
 }
 
-static bool save(struct dest *dest, const struct item *item, uint64_t from,
-	uint64_t len, struct err *err)
+/* Line ends, or what was saved before; behind them what is in the mbox. */
+static bool write_saved(struct dest *dest, const struct excision *e,
+	int before, int fd, struct err *err)
 {
-	int fd = open_saved(dest, item, O_WRONLY | O_CREAT | O_TRUNC, err);
-	bool ok;
+	uint64_t len = e->len - e->fresh;
 
-	if (fd < 0)
-		return false;
-	ok = fsx_copy(lock_fd(dest->lock), from, len, fd, dest->stage.path,
-			err)
+	return (before < 0
+			? fsx_write(fd, "\n\n", (size_t)e->fresh,
+				dest->stage.path, err)
+			: fsx_copy(before, 0, e->fresh, fd, dest->stage.path,
+				err))
+		&& fsx_copy(lock_fd(dest->lock), e->from, len, fd,
+			dest->stage.path, err)
 		&& fsx_sync(fd, dest->stage.path, err)
 		&& fsx_sync_dir(dest->stage.dir, dest->stage.path, err);
-	close(fd);
-	return ok;
 }
 
-/* How many bytes at `at` are those of the saved mail. */
-static bool moved_so_far(struct dest *dest, int saved, uint64_t at,
-	uint64_t *moved_r, struct err *err)
+static bool note(struct dest *dest, struct item *item,
+	const struct excision *e, struct err *err)
 {
-	char ours[BLOCK], theirs[BLOCK];
-	size_t got, there, i;
+	const struct dest_env *env = dest->env;
+	char text[ITEM_HINT];
 
-	*moved_r = 0;
-	do {
-		if (!fsx_pread(saved, ours, BLOCK, *moved_r, &got, dest->path,
-			err)
-		    || !fsx_pread(lock_fd(dest->lock), theirs, got,
-			    at + *moved_r, &there, dest->path, err))
-			return false;
-		for (i = 0; i < there && ours[i] == theirs[i]; i++)
-			;
-		*moved_r += i;
-	} while (got != 0 && i == got);
-	return true;
+	snprintf(text, sizeof(text), "excise %" PRIu64 " %" PRIu64 " %" PRIu64
+		" %" PRIu64, e->at, e->len, e->from, e->fresh);
+	return env->hint(env->arg, item, text, err)
+		&& env->hint_sync(env->arg, err);
 }
 
+/* The mbox is cut off, and gets what is saved. */
 static bool move(struct dest *dest, int saved, const struct excision *e,
 	struct err *err)
 {
 	int mbox = lock_fd(dest->lock);
-	uint64_t moved, unmoved;
-	struct stat st;
 
-	if (!moved_so_far(dest, saved, e->at, &moved, err)
-	    || !moved_so_far(dest, saved, e->from, &unmoved, err))
-		return false;
-	if (moved == e->len)
-		return true;
-	if (fstat(mbox, &st) < 0)
-		return err_sys(err, errno, "cannot look at %s", dest->path);
-	if (unmoved == e->len && e->from + e->len != (uint64_t)st.st_size)
-		return true;	/* more mail came: leave all where it is */
-	/* Nothing is moved yet, or a part of it, at the end, by a move that
-	 * was cut off. Anything else is mail of another program. */
-	if ((unmoved == e->len || e->at + moved == (uint64_t)st.st_size)
-	    && ftruncate(mbox, (off_t)e->at) < 0)
+	if (ftruncate(mbox, (off_t)e->at) < 0)
 		return err_sys(err, errno, "cannot shorten %s", dest->path);
 	return fsx_copy(saved, 0, e->len, mbox, dest->path, err)
 		&& fsx_sync(mbox, dest->path, err);
 }
 
-static bool move_saved(struct dest *dest, struct item *item,
-	const struct excision *e, struct err *err)
+/* `before`: what an excision that was cut off had saved, or -1. */
+static bool excise(struct dest *dest, struct item *item, int before,
+	struct excision *e, struct err *err)
 {
-	int saved = open_saved(dest, item, O_RDONLY, err);
+	struct stat st;
+	int saved;
 	bool ok;
 
+	if (fstat(lock_fd(dest->lock), &st) < 0)
+		return err_sys(err, errno, "cannot look at %s", dest->path);
+	e->len = e->fresh + (uint64_t)st.st_size - e->from;
+	saved = open_saved(dest, item, e, O_RDWR | O_CREAT | O_TRUNC, err);
 	if (saved < 0)
 		return false;
-	ok = move(dest, saved, e, err);
+	ok = write_saved(dest, e, before, saved, err)
+		&& note(dest, item, e, err) && move(dest, saved, e, err);
 	close(saved);
 	return ok;
 }
 
-bool mbox_excise(struct dest *dest, struct item *item, uint64_t at,
-	uint64_t foreign, struct err *err)
+bool mbox_excise(struct dest *dest, struct item *item,
+	const struct mbox_part *part, struct err *err)
 {
-	const struct dest_env *env = dest->env;
-	struct excision e = { at, 0, foreign };
-	char text[96];
-	struct stat st;
+	struct excision e = { .at = part->from, .from = part->to,
+		.fresh = part->ends };
 
-	if (fstat(lock_fd(dest->lock), &st) < 0)
-		return err_sys(err, errno, "cannot look at %s", dest->path);
-	e.len = (uint64_t)st.st_size - foreign;
 	log_info("%s: taking out a message that was cut off at byte %" PRIu64,
-		dest->path, at);
-	snprintf(text, sizeof(text), "excise %" PRIu64 " %" PRIu64 " %" PRIu64,
-		e.at, e.len, e.from);
-	return save(dest, item, foreign, e.len, err)
-		&& env->hint(env->arg, item, text, err)
-		&& env->hint_sync(env->arg, err)
-		&& move_saved(dest, item, &e, err);
+		dest->path, part->from);
+	return excise(dest, item, -1, &e, err);
 }
 
-bool mbox_excise_again(struct dest *dest, struct item *item, struct err *err)
+/* More mail came behind what was not moved yet, or in part. */
+static bool start_over(struct dest *dest, struct item *item, int saved,
+	const struct excision *e, uint64_t from, uint64_t fresh,
+	struct err *err)
 {
-	struct excision e;
+	struct excision anew = { .at = e->at, .from = from, .fresh = fresh };
 
-	if (sscanf(item->hint, "excise %" SCNu64 " %" SCNu64 " %" SCNu64,
-		&e.at, &e.len, &e.from) != 3)
+	return excise(dest, item, saved, &anew, err);
+}
+
+/* The move was cut off, and perhaps blocks of it never reached the disk; what
+ * is behind it is mail of another program. */
+static bool move_rest(struct dest *dest, struct item *item, int saved,
+	const struct excision *e, uint64_t until, struct err *err)
+{
+	uint64_t from;
+	bool there;
+
+	if (!mbox_begins(lock_fd(dest->lock), dest->path, dest->gzip, e->at,
+		until, &from, &there, err))
+		return false;
+	if (there)
+		return start_over(dest, item, saved, e, from, e->len, err);
+	return fsx_copy(saved, 0, e->len, lock_fd(dest->lock), dest->path, err)
+		&& fsx_sync(lock_fd(dest->lock), dest->path, err);
+}
+
+static bool go_on(struct dest *dest, struct item *item, int saved,
+	const struct excision *e, struct err *err)
+{
+	const struct item all = { .fd = saved, .stored = e->len };
+	const struct item rest = { .fd = saved, .at = e->fresh,
+		.stored = e->len - e->fresh };
+	struct mbox_match moved, unmoved;
+	int mbox = lock_fd(dest->lock);
+	struct stat st;
+
+	if (!mbox_match(mbox, dest->path, &all, e->at, &moved, err)
+	    || !mbox_match(mbox, dest->path, &rest, e->from, &unmoved, err))
+		return false;
+	if (moved.same == e->len)
 		return true;
-	return move_saved(dest, item, &e, err);
+	if (fstat(mbox, &st) < 0)
+		return err_sys(err, errno, "cannot look at %s", dest->path);
+	if (unmoved.same == rest.stored
+	    && e->from + rest.stored != (uint64_t)st.st_size)
+		return start_over(dest, item, saved, e, e->from, e->fresh,
+			err);
+	if (unmoved.same == rest.stored
+	    || (e->at <= (uint64_t)st.st_size
+		&& e->at + moved.ours >= (uint64_t)st.st_size))
+		return move(dest, saved, e, err);
+	return move_rest(dest, item, saved, e, e->at + moved.ours, err);
+}
+
+bool mbox_excise_again(struct dest *dest, struct item *item, bool *was_r,
+	struct err *err)
+{
+	struct excision e = { .fresh = 0 };
+	int saved, n;
+	bool ok;
+
+	n = sscanf(item->hint, "excise %" SCNu64 " %" SCNu64 " %" SCNu64
+		" %" SCNu64, &e.at, &e.len, &e.from, &e.fresh);
+	*was_r = n >= 3 && e.fresh <= e.len;
+	if (!*was_r)
+		return true;
+	e.old = n == 3;
+	saved = open_saved(dest, item, &e, O_RDONLY, err);
+	if (saved < 0)
+		return false;
+	ok = go_on(dest, item, saved, &e, err);
+	close(saved);
+	return ok;
 }

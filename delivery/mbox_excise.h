@@ -5,19 +5,28 @@
 #include "delivery/dest.h"
 
 /*
- * Takes a torn message out of an mbox when another program has appended mail
+ * Takes what is torn out of an mbox when another program has appended mail
  * behind it before we came back. The foreign mail is copied to the stage
- * first, and a note "excise AT LENGTH FROM" says so, so that no crash can lose it.
- * The mbox is locked.
+ * first, and a note says so, so that no crash can lose it:
+ *
+ *	excise AT LENGTH FROM NEW
+ *
+ * from AT on, the mbox is to be the LENGTH bytes that are saved; but for the
+ * first NEW of them they stand at FROM until they are moved. The mbox is locked.
  */
 
-/* Removes [at, foreign); what begins at `foreign` moves to `at`. */
-bool mbox_excise(struct dest *dest, struct item *item, uint64_t at,
-	uint64_t foreign, struct err *err) MUST_USE;
+struct mbox_part {
+	uint64_t from, to;
+	size_t ends;		/* line ends to be there instead of it */
+};
 
-/* Finishes an excision that a crash has cut off; does nothing if the item's
- * note speaks of none. */
-bool mbox_excise_again(struct dest *dest, struct item *item, struct err *err)
-	MUST_USE;
+/* Removes the part; what is behind it moves up. */
+bool mbox_excise(struct dest *dest, struct item *item,
+	const struct mbox_part *part, struct err *err) MUST_USE;
+
+/* Finishes an excision that was cut off, whoever has appended since; does
+ * nothing if the item's note speaks of none, which *was_r tells. */
+bool mbox_excise_again(struct dest *dest, struct item *item, bool *was_r,
+	struct err *err) MUST_USE;
 
 #endif

@@ -14,31 +14,23 @@
  * (MBOX_GROWN), so what follows came with the append or after it.
  */
 
-enum mbox_found {
-	MBOX_THERE,	/* the whole message */
-	MBOX_END,	/* the file ends before it */
-	MBOX_TORN,	/* to the end of the file there is nothing but a part
-			 * of what we appended: cut it off */
-	MBOX_HOLES,	/* what we appended, with blocks of NUL that the disk never
-			 * got; cut it off if mbox_is_ours() says so of all that
-			 * was to follow */
-	MBOX_TORN_INSIDE,	/* a part of what we appended, and behind it mail of
-			 * another program, from `foreign` on */
-	MBOX_FOREIGN	/* something else */
+struct mbox_match {
+	uint64_t same;		/* so many bytes are those of the item */
+	uint64_t ours;		/* or are NUL: blocks that the disk never got */
 };
 
-/* `fd` is the mbox, the item's file is open, `at` the offset noted before
- * the append, `end` where the whole batch would have ended. */
-bool mbox_find(int fd, const char *path, const struct item *item, uint64_t at,
-	uint64_t end, enum mbox_found *found_r, uint64_t *foreign_r,
-	struct err *err) MUST_USE;
+/* `fd` is the mbox, the item's file is open, `at` the offset noted before the
+ * append. */
+bool mbox_match(int fd, const char *path, const struct item *item,
+	uint64_t at, struct mbox_match *match_r, struct err *err) MUST_USE;
 
-/* Is everything that the file has of [at, at + item->stored) ours, or NUL? */
-bool mbox_is_ours(int fd, const char *path, const struct item *item,
-	uint64_t at, bool *yes_r, struct err *err) MUST_USE;
-
-/* How many bytes at `at` in the mbox are those of the item. */
-bool mbox_common(int fd, const char *path, const struct item *item,
-	uint64_t at, uint64_t *common_r, struct err *err) MUST_USE;
+/* The bytes in [from, until) may be ours, the one at `until` is not: where does
+ * that other program's mail begin? Perhaps a little before, for its first bytes
+ * may be as ours would have been there, or behind line ends that it put in
+ * front. Only a From_ line counts, or in a compressed mbox the beginning of a
+ * member; *there_r tells if there is one. */
+bool mbox_begins(int fd, const char *path, bool gzip, uint64_t from,
+	uint64_t until, uint64_t *begin_r, bool *there_r, struct err *err)
+	MUST_USE;
 
 #endif

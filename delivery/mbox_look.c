@@ -9,8 +9,8 @@
 #include "agent/base/fsx.h"
 #include "agent/base/limits.h"
 #include "delivery/lock.h"
-#include "delivery/mbox_excise.h"
 #include "delivery/mbox_find.h"
+#include "delivery/mbox_part.h"
 #include "delivery/mbox_place.h"
 #include "delivery/mbox_search.h"
 
@@ -19,12 +19,15 @@
  * is believed, and on what evidence, stands in agent/pass/recover.h.
  */
 
+/* Where a reader may have moved things, so many bytes that agree are no chance:
+ * our From_ line, and in a compressed message where it is. */
+#define PROOF 128
+
 /* What earlier items of a batch tell of the later ones. */
 struct looking {
 	struct dest *dest;
 	struct item *const *items;
 	size_t count;
-	uint64_t end;		/* where the last append would have ended */
 	bool cut;		/* it ends before the rest of this append: */
 	struct mbox_witness cut_before;
 	uint64_t seen;		/* up to there, all that was appended is there */
@@ -55,39 +58,13 @@ static bool note_cut(struct looking *l, const struct mbox_place *place)
 
 static bool is_cut(const struct looking *l, const struct mbox_place *place)
 {
-	const struct mbox_witness *a = &l->cut_before, *b = &place->before;
-
-	return l->cut && a->size == b->size && a->inode == b->inode
-		&& digest_equal(&a->tail, &b->tail);
+	return l->cut && mbox_witness_equal(&l->cut_before, &place->before);
 }
 
 static bool cut_torn(struct looking *l, const struct mbox_place *place,
 	struct err *err)
 {
 	return note_cut(l, place) && cut_at(l->dest, place->start, err);
-}
-
-static bool rest_is_ours(struct looking *l, uint64_t from, bool *ours_r,
-	struct err *err)
-{
-	struct dest *dest = l->dest;
-	struct mbox_place place;
-	struct item *item;
-	size_t i;
-
-	for (i = 0, *ours_r = true; *ours_r && i < l->count; i++) {
-		item = l->items[i];
-		if (!mbox_place_parse(item->hint, &place) || place.at <= from)
-			continue;
-		if (item->fd < 0 && !stage_reopen(&dest->stage, item, err))
-			return false;
-		if (item->fd < 0)
-			*ours_r = false;
-		else if (!mbox_is_ours(lock_fd(dest->lock), dest->path, item,
-			place.at, ours_r, err))
-			return false;
-	}
-	return true;
 }
 
 static void search_later(struct looking *l, struct item *item,
@@ -100,25 +77,29 @@ static void search_later(struct looking *l, struct item *item,
 	l->sought[l->sought_count++] = (struct mbox_sought){ .item = item };
 }
 
-/* Blocks are missing in what we appended. It goes, if nobody else has written
- * where the rest of the batch was to be. */
-static bool look_at_holes(struct looking *l, struct item *item,
+/* What is there is not the whole item at `i`. A part goes, and what else was to
+ * follow of the append: nobody else's bytes do. */
+static bool look_at_part(struct looking *l, size_t i,
 	const struct mbox_place *place, struct err *err)
 {
-	bool ours;
+	enum mbox_left left;
+	struct mbox_part part;
 
-	if (!rest_is_ours(l, place->at, &ours, err))
+	if (!mbox_part_find(l->dest, l->items + i, l->count - i, &left, &part,
+		err))
 		return false;
-	if (ours)
+	if (left == MBOX_LAST)
 		return cut_torn(l, place, err);
 	l->shifted = true;
-	search_later(l, item, place);
+	if (left == MBOX_BEFORE_OTHERS)
+		return mbox_excise(l->dest, l->items[i], &part, err);
+	search_later(l, l->items[i], place);
 	return true;
 }
 
 /* The message is there; but it begins no line if the line ends that we put in
  * front are in a block that the disk never got. */
-static bool look_before(struct looking *l, struct item *item,
+static bool look_before(struct looking *l, size_t i,
 	const struct mbox_place *place, struct err *err)
 {
 	char ends[MBOX_ENDS];
@@ -128,56 +109,69 @@ static bool look_before(struct looking *l, struct item *item,
 		l->dest->path, err))
 		return false;
 	if (memchr(ends, '\0', got) != NULL)
-		return look_at_holes(l, item, place, err);
-	item->state = ITEM_DELIVERED;
-	l->seen = place->at + item->stored;
+		return look_at_part(l, i, place, err);
+	l->items[i]->state = ITEM_DELIVERED;
+	l->seen = place->at + l->items[i]->stored;
 	return true;
+}
+
+/* The file ends where the item was to be, or before. */
+static bool look_at_end(struct looking *l, size_t i, bool moved,
+	const struct mbox_place *place, struct err *err)
+{
+	if (moved) {
+		search_later(l, l->items[i], place);
+		return true;
+	}
+	/* Perhaps among the line ends in front of it. */
+	return place->start == place->at ? note_cut(l, place)
+		: cut_torn(l, place, err);
 }
 
 /* Up to where the append began the file is as it was. */
-static bool look_at(struct looking *l, struct item *item,
+static bool look_at(struct looking *l, size_t i,
 	const struct mbox_place *place, struct err *err)
 {
-	struct dest *dest = l->dest;
-	enum mbox_found found;
-	uint64_t foreign;
+	int mbox = lock_fd(l->dest->lock);
+	struct mbox_match match;
+	struct stat st;
+	/* What came before it in the same append may have been noted, and
+	 * deleted by a reader since: then this has moved up. */
+	bool moved = place->start != place->before.size
+		&& place->at != l->seen;
 
-	if (!mbox_find(lock_fd(dest->lock), dest->path, item, place->at,
-		l->end, &found, &foreign, err))
+	if (fstat(mbox, &st) < 0)
+		return err_sys(err, errno, "cannot look at %s", l->dest->path);
+	if (place->at >= (uint64_t)st.st_size)
+		return look_at_end(l, i, moved, place, err);
+	if (!mbox_match(mbox, l->dest->path, l->items[i], place->at, &match,
+		err))
 		return false;
-	switch (found) {
-	case MBOX_THERE:
-		return look_before(l, item, place, err);
-	case MBOX_END:
-		/* What came before it in the same append may have been noted,
-		 * and deleted by a reader since: then this has moved up. */
-		if (place->start != place->before.size
-		    && place->at != l->seen) {
-			search_later(l, item, place);
-			return true;
-		}
-		/* Perhaps among the line ends in front of it. */
-		return place->start == place->at ? note_cut(l, place)
-			: cut_torn(l, place, err);
-	case MBOX_TORN:
-		return cut_torn(l, place, err);
-	case MBOX_HOLES:
-		return look_at_holes(l, item, place, err);
-	case MBOX_TORN_INSIDE:
-		l->shifted = true;
-		return mbox_excise(dest, item, place->at, foreign, err);
-	case MBOX_FOREIGN:
-		l->shifted = true;
-		search_later(l, item, place);
-		break;
-	}
+	if (match.same == l->items[i]->stored)
+		return look_before(l, i, place, err);
+	if (!moved || match.same >= PROOF)
+		return look_at_part(l, i, place, err);
+	l->shifted = true;
+	search_later(l, l->items[i], place);
 	return true;
 }
 
-static bool look_for_one(struct looking *l, struct item *item,
+/* What is behind it has moved. */
+static bool excise_again(struct looking *l, struct item *item,
 	struct err *err)
 {
+	bool was;
+
+	if (!mbox_excise_again(l->dest, item, &was, err))
+		return false;
+	l->shifted = l->shifted || was;
+	return true;
+}
+
+static bool look_for_one(struct looking *l, size_t i, struct err *err)
+{
 	struct dest *dest = l->dest;
+	struct item *item = l->items[i];
 	enum mbox_since since = MBOX_OTHER;
 	struct mbox_place place;
 
@@ -186,7 +180,7 @@ static bool look_for_one(struct looking *l, struct item *item,
 	if (item->state != ITEM_STAGED)
 		return true;
 	if (!mbox_place_parse(item->hint, &place))
-		return mbox_excise_again(dest, item, err);
+		return excise_again(l, item, err);
 	if (is_cut(l, &place))
 		return true;
 	if (place.witnessed && !mbox_witness_compare(lock_fd(dest->lock),
@@ -196,7 +190,7 @@ static bool look_for_one(struct looking *l, struct item *item,
 		return true;
 	l->copied = since != MBOX_GROWN;
 	if (since != MBOX_OTHER && !l->shifted)
-		return look_at(l, item, &place, err);
+		return look_at(l, i, &place, err);
 	search_later(l, item, &place);
 	return true;
 }
@@ -219,6 +213,7 @@ static bool take_out_parts(struct looking *l, struct err *err)
 {
 	const struct mbox_sought *s = last_part(l, UINT64_MAX);
 	struct dest *dest = l->dest;
+	struct mbox_part part;
 	struct stat st;
 	bool ok = true;
 
@@ -228,8 +223,10 @@ static bool take_out_parts(struct looking *l, struct err *err)
 		ok = cut_at(dest, s->at, err);
 		s = last_part(l, s->at);
 	}
-	for (; ok && s != NULL; s = last_part(l, s->at))
-		ok = mbox_excise(dest, s->item, s->at, s->end, err);
+	for (; ok && s != NULL; s = last_part(l, s->at)) {
+		part = (struct mbox_part){ s->at, s->end, 0 };
+		ok = mbox_excise(dest, s->item, &part, err);
+	}
 	return ok;
 }
 
@@ -242,19 +239,6 @@ static bool search(struct looking *l, struct err *err)
 		&& take_out_parts(l, err));
 }
 
-static uint64_t last_end(struct item *const *items, size_t n)
-{
-	struct mbox_place place;
-	uint64_t end = 0;
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (mbox_place_parse(items[i]->hint, &place)
-		    && place.at + items[i]->stored > end)
-			end = place.at + items[i]->stored;
-	return end;
-}
-
 bool mbox_look_for(struct dest *dest, struct item *const *items, size_t n,
 	struct err *err)
 {
@@ -264,12 +248,11 @@ bool mbox_look_for(struct dest *dest, struct item *const *items, size_t n,
 	l.dest = dest;
 	l.items = items;
 	l.count = n;
-	l.end = last_end(items, n);
 	l.cut = l.shifted = l.copied = false;
 	l.sought_count = 0;
 	l.from = l.seen = 0;
 	for (i = 0; i < n; i++)
-		if (!look_for_one(&l, items[i], err))
+		if (!look_for_one(&l, i, err))
 			return false;
 	return search(&l, err);
 }

@@ -35,6 +35,13 @@ bool mbox_witness_take(int fd, const char *path, struct mbox_witness *w_r,
 	return digest_tail(fd, path, w_r->size, &w_r->tail, err);
 }
 
+bool mbox_witness_equal(const struct mbox_witness *a,
+	const struct mbox_witness *b)
+{
+	return a->size == b->size && a->inode == b->inode
+		&& digest_equal(&a->tail, &b->tail);
+}
+
 bool mbox_witness_compare(int fd, const char *path,
 	const struct mbox_witness *w, enum mbox_since *since_r,
 	struct err *err)

@@ -39,6 +39,8 @@ enum mbox_since {
 /* `fd` is the mbox, locked; `path` names it in errors. */
 bool mbox_witness_take(int fd, const char *path, struct mbox_witness *w_r,
 	struct err *err) MUST_USE;
+bool mbox_witness_equal(const struct mbox_witness *a,
+	const struct mbox_witness *b);
 /* What has become of it. */
 bool mbox_witness_compare(int fd, const char *path,
 	const struct mbox_witness *w, enum mbox_since *since_r,

@@ -15,8 +15,8 @@
  * Maildir       its unique name is in new/,   tmp/N is there, and the name is
  *               cur/ or a folder of it        nowhere else: renamed now
  * mbox, grown   the whole message is at the   the file ends before it, or has a
- *               noted offset, byte by byte    part of it, which is taken out:
- *                                             appended now
+ *               noted offset, byte by byte    part of it, or zeros, taken out in
+ *                                             front of others' mail: appended
  * mbox, as it   -                             size, inode and last bytes are
  * was                                         those of before: appended now
  * mbox, else    a message has its From_       there is none, or a part of it,
@@ -24,6 +24,11 @@
  *               what readers add
  * program       it ended with 0, noted        anything else: run again, marked
  *                                             as a doubt if it was running
+ *
+ * A part of an append is what has its bytes, or zeros, from the noted offset on;
+ * others' mail behind it, perhaps in the same line, begins with a From_ line or
+ * a gzip member. Without either nothing is taken out; nor is what a reader has
+ * written anew with others' mail or zeros in it.
  *
  * Without evidence of either kind (tmp/N is gone and the name is nowhere) the
  * message is given up and fetched again, and the log says so: it then comes

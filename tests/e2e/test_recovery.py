@@ -12,6 +12,7 @@ import contextlib
 import os
 import re
 import signal
+import subprocess
 import time
 
 from harness import agent, popd, procs, readers, shim, tap, wire
@@ -176,6 +177,49 @@ def rewritten(_env):
                     with_status(box)
                 one.fetch_ok()
                 exact([bare(m) for m in readers.mbox(box)], MESSAGES)
+                tap.equal(server.held(), [], "left on the server")
+
+
+def their_procmail(one, box, text):
+    """Real procmail appends TEXT, however BOX ends."""
+    with open(one.path("rc"), "w", encoding="utf-8") as file:
+        file.write("DEFAULT=%s\nORGMAIL=%s\n" % (box, box))
+    subprocess.run(["procmail", "-f", "them@example.org", "-m", one.path("rc")], input=text,
+                   env=one.env, check=True)
+
+
+def their_maildrop(one, box, text):
+    """The same with maildrop, which writes From_ lines that begin as ours do."""
+    with open(os.open(one.path("filter"), os.O_WRONLY | os.O_CREAT, 0o600), "w",
+              encoding="utf-8") as file:
+        file.write("to \"%s\"\n" % box)
+    subprocess.run(["maildrop", one.path("filter")], input=text, env=one.env, check=True)
+
+
+@tap.case("an mbox: what a power cut left of an append, and real mail behind it in one line")
+def glued(_env):
+    theirs = b"Subject: theirs\n\ntheirs\n"
+    messages = MESSAGES[:30]
+    numbers = calls("mbox", messages, "write", WHERE["mbox"])
+    for program in (their_procmail, their_maildrop):
+        tap.need(program.__name__[6:])
+        for zeros in (0, 1, 2, 99):             # of the last blocks, and what is behind them
+            with scene("mbox", messages) as (one, server, box):
+                cut_off(one, "kill-half", "write", numbers[-1])
+                os.unlink(box + ".lock")
+                with open(box, "r+b") as file:
+                    end = file.seek(0, os.SEEK_END) - 7
+                    file.truncate(end)
+                    if zeros:
+                        file.seek(max(0, end // 4096 - zeros + 1) * 4096)
+                        file.write(bytes(end - file.tell()))
+                program(one, box, theirs)
+                glue = readers.read(box)[end - 1:end + 5]
+                tap.check(glue[:1] != b"\n" and glue[1:] == b"From ", "a new line", glue)
+                one.fetch_ok()
+                got = readers.mbox(box)
+                tap.equal(got.count(theirs), 1, "their message, %s" % program.__name__)
+                exact([m for m in got if m != theirs], messages)
                 tap.equal(server.held(), [], "left on the server")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What has become of an append: delivery/mbox_look.c, mbox_find.c,
+"""What has become of an append: delivery/mbox_look.c, mbox_find.c, mbox_part.c,
 mbox_search.c, mbox_canon.c and mbox_excise.c."""
 
 from collections import namedtuple
@@ -11,7 +11,7 @@ from course import entry, note, sync
 # all that was appended has been seen.
 Look = namedtuple("Look", "next cut shifted sought seen")
 
-NEAR = 1                        # how far from what agrees another may begin
+ENDS = 1                        # so many line ends may come before another's
 
 
 def begins(c):
@@ -42,9 +42,12 @@ def common(a, b):
     return n
 
 
-def is_ours(part, text):
-    """mbox_is_ours: all of it ours, or NUL."""
-    return all(c in ("0", text[i]) for i, c in enumerate(part[:len(text)]))
+def ours(a, b):
+    """How many letters at the beginning are the same, or NUL."""
+    n = 0
+    while n < min(len(a), len(b)) and a[n] in ("0", b[n]):
+        n += 1
+    return n
 
 
 class Looking:
@@ -86,7 +89,9 @@ class Looking:
         elif s.stage[name] == "x":
             yield "no staged file", self.outcome(after, i, "void")
         elif hint is None:
-            yield "excise_again", self.excise_again(after, m)
+            shifted = entry(s, m)[2] is not None and self.fault != "offsets stay"
+            yield "excise_again", self.excise_again(after.but(looked=after.looked._replace(
+                shifted=look.shifted or shifted)), m)
         elif self.fault == "resemblance decides":
             yield "to be searched", self.later(after, i)
         elif self.is_cut(look, hint) or self.since(s, hint) == "same":
@@ -110,42 +115,58 @@ class Looking:
         return s.but(looked=s.looked._replace(sought=s.looked.sought + (i,)))
 
     def look_at(self, s, i, text, hint):
-        """mbox_find, and what follows from it."""
+        """mbox_match, and what follows from it."""
         at, before = hint[1], len(hint[2])
         first = at - before <= 1        # perhaps behind an empty line of ours
-        there = s.mbox[at:]
-        n = common(there, text)
-        if n == len(text) and first and s.mbox[before:at].strip("."):
-            return self.look_at_holes(s, i, before, hint)   # it begins no line
-        if n == len(text):
+        moved = not first and at != s.looked.seen and self.fault != "any end is believed"
+        start = before if first else at
+        n = common(s.mbox[at:], text)
+        if at >= len(s.mbox):
+            return ("at its end, but of what?", self.later(s, i)) if moved else (
+                "at its end", self.cut_torn(s, start, hint))
+        if n == len(text) and "0" not in s.mbox[start:at]:
             seen = s.looked._replace(seen=at + n)
-            return "MBOX_THERE", self.outcome(s.but(looked=seen), i, "done")
-        if there == "" and not first and at != s.looked.seen \
-                and self.fault != "any end is believed":
-            return "MBOX_END, but of what?", self.later(s, i)
-        if len(there) == n:
-            return "MBOX_END or TORN", self.cut_torn(s, before if first else at, hint)
-        zero = there[n] == "0"
-        end = max(self.place(s, k)[1][1] + len(self.place(s, k)[0])
-                  for k in range(len(s.items)) if self.place(s, k)[1])
-        if zero and len(s.mbox) <= end and is_ours(there, text):
-            return self.look_at_holes(s, i, before if first else at, hint)
-        near = end if zero else at + n
-        for where in range(max(near - NEAR, at + 1), near + NEAR + 1):
-            if n and where < len(s.mbox) and begins(s.mbox[where]):
-                return "MBOX_TORN_INSIDE", self.excise(
-                    s.but(looked=s.looked._replace(shifted=True)), i, at, where)
-        return "MBOX_FOREIGN", self.later(
-            s.but(looked=s.looked._replace(shifted=True)), i)
+            return "all of it is there", self.outcome(s.but(looked=seen), i, "done")
+        if moved and n == 0:
+            return "something else", self.elsewhere(s, i)
+        return self.look_at_part(s, i, start, hint)
 
-    def look_at_holes(self, s, i, start, hint):
-        """Blocks are missing. It goes, if nobody wrote where the rest was to be."""
-        for k in range(len(s.items)):
+    def elsewhere(self, s, i):
+        return self.later(s.but(looked=s.looked._replace(shifted=True)), i)
+
+    def look_at_part(self, s, i, start, hint):
+        """mbox_part_find: how far the bytes may be ours, and who comes then?"""
+        at = hint[1]
+        whole = s.mbox[start:at] == "." * (at - start)
+        until = start + ours(s.mbox[start:at], "." * (at - start))
+        all_of_it = until == at
+        for k in range(i, len(s.items)):
             text, place = self.place(s, k)
-            if place and place[1] > hint[1] and not is_ours(s.mbox[place[1]:], text):
-                return "holes, and others", self.later(
-                    s.but(looked=s.looked._replace(shifted=True)), i)
-        return "MBOX_HOLES", self.cut_torn(s, start, hint)
+            if not all_of_it or not place or place[1] != until or place[2:] != hint[2:]:
+                break
+            until += ours(s.mbox[until:], text)
+            all_of_it = until == place[1] + len(text)
+        if until >= len(s.mbox):
+            return "a part, and nothing else", self.cut_torn(s, start, hint)
+        begin = self.begins_at(s, until)
+        if begin is None and all_of_it:
+            begin = until
+        first = at if whole else start
+        if begin is None or until <= first or begin <= first:
+            return "something else", self.elsewhere(s, i)
+        if self.fault == "a line goes on":
+            return "a part in others' mail", self.elsewhere(s, i)
+        return "a part, and others behind", self.excise(
+            s.but(looked=s.looked._replace(shifted=True)), i, first, begin,
+            "" if whole else "." * (at - start))
+
+    @staticmethod
+    def begins_at(s, until):
+        """mbox_begins; a From_ line is one letter here."""
+        at = until
+        while at < until + ENDS and s.mbox[at:at + 1] == ".":
+            at += 1
+        return at if s.mbox[at:at + 1] and begins(s.mbox[at]) else None
 
     def cut_torn(self, s, start, hint):
         s = s.but(looked=s.looked._replace(cut=hint[2:]))
@@ -196,26 +217,37 @@ class Looking:
 
     # mbox_excise(): what is behind a torn message is saved, then moved.
 
-    def excise(self, s, i, at, where):
-        after = note(s, s.items[i][0], "intent", hint=("excise", at, s.mbox[where:], where))
-        return after.but(pc="excise_sync", i=i)
+    def excise(self, s, i, at, where, fresh=""):
+        return self.save(s, s.items[i][0], at, where, fresh).but(i=i)
+
+    def save(self, s, m, at, where, fresh):
+        """What is saved begins with what is not in the mbox, or not whole."""
+        after = note(s, m, "intent", hint=(
+            "excise", at, fresh + s.mbox[where:], where, len(fresh)))
+        return after.but(pc="excise_sync", out=m)
 
     def excise_sync(self, s):
-        yield "hint_sync", self.excise_again(sync(s), s.items[s.i][0])
+        yield "hint_sync", self.excise_again(sync(s).but(out=""), s.out)
 
     def excise_again(self, s, m):
-        """move_saved."""
+        """go_on."""
         hint = entry(s, m)[2]
         if hint is None:
             return s
-        _, at, saved, where = hint
-        moved, unmoved = common(s.mbox[at:], saved), common(s.mbox[where:], saved)
-        if moved == len(saved):
+        _, at, saved, where, fresh = hint
+        there, rest = s.mbox[at:], saved[fresh:]
+        if common(there, saved) == len(saved):
             return s.but(pc="look_sync")
-        if unmoved == len(saved) and where + len(saved) != len(s.mbox):
-            return s.but(pc="look_sync")
-        if unmoved == len(saved) or at + moved == len(s.mbox):
+        if common(s.mbox[where:], rest) == len(rest):
+            if where + len(rest) != len(s.mbox):
+                return self.save(s, m, at, where, saved[:fresh])
             s = s.but(mbox=s.mbox[:at])
+        elif at <= len(s.mbox) <= at + ours(there, saved):
+            s = s.but(mbox=s.mbox[:at])
+        else:
+            begin = self.begins_at(s, at + ours(there, saved))
+            if begin is not None:
+                return self.save(s, m, at, begin, saved)
         return s.but(pc="excise_copy", out=saved, i=0)
 
     def excise_copy(self, s):

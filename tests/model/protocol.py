@@ -61,6 +61,10 @@ RUNS = {
     "mbox: copies, locking neighbours": lambda: mbox(COPY, "ax", LOCKING, acts=1),
     "mbox: one list, locking neighbours": lambda: mbox(LIST, "axz", LOCKING, acts=1),
     "mbox: one begins another, a reader": lambda: mbox(PREFIX, "ax", ("reader",), acts=1),
+    "mbox: another agent twice, nothing torn": lambda: mbox(
+        ("ax",), "ax", ("lda",), crashes=2, acts=2, tidy=True),
+    "mbox: copies, another agent, nothing torn": lambda: mbox(
+        COPY, "ax", ("lda",), acts=1, tidy=True),
     "mbox: locking neighbours twice": lambda: mbox(("ax",), "ax", LOCKING, acts=2),
     "mbox: two crashes, a neighbour": lambda: mbox(("ax",), "ax", LOCKING, crashes=2, acts=1),
     "mbox: copies, neighbours without locks": lambda: mbox(COPY, "ax", RUDE, acts=1),
@@ -113,13 +117,14 @@ FAULTS = {
         ("a", "a"), "", ("reader",), crashes=2, acts=1, fault=f)),
     "released before it is noted": ("doubled", lambda f: mbox(
         ("ax",), "", ("reader",), acts=1, fault=f)),
+    "a line goes on": ("torn", lambda f: mbox(("ax",), "", ("lda",), acts=1, tidy=True, fault=f)),
     "torn is left": ("torn", lambda f: mbox(("ax",), "", fault=f)),
 }
 
 # What a run must have come to, or it proves little.
 REACHED = {
-    "MBOX_THERE", "MBOX_END or TORN", "MBOX_END, but of what?", "MBOX_HOLES",
-    "holes, and others", "MBOX_TORN_INSIDE", "MBOX_FOREIGN", "to be searched",
+    "all of it is there", "at its end", "at its end, but of what?", "a part, and nothing else",
+    "a part, and others behind", "something else", "to be searched",
     "excise_again", "copied back", "look_again", "the piece is taken back",
     "ENOENT", "no QUIT", "QUIT, unanswered", "look into folder",
     "the pass refuses to work", "an older copy restored", "reader: written in place",

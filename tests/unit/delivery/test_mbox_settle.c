@@ -325,6 +325,120 @@ static void test_no_ends(void)
 	end_batch();
 }
 
+/* Mail of a program that has come behind a part of ours, and does not care
+ * whether that ends a line; or does; or has a sender, or a member, that begins
+ * as ours do. */
+static const struct stranger {
+	const char *name, *mail;
+	bool gzip;
+	size_t ends;			/* in front, for our sake */
+} strangers[] = {
+	{ "others' mail in the same line", foreign, false, 0 },
+	{ "others' mail behind a line end", "\nFrom other Mon Nov 30 02:41:54 2026\n\na foreign mail\n\n", false, 1 },
+	{ "mail of MAILER-DAEMON", "From MAILER-DAEMON Mon Nov 30 02:41:54 2026\n\nanother\n\n", false, 0 },
+	{ "others' member", "\x1f\x8b\x08\x08 an old one, or so\n\n", true, 0 },
+};
+
+/* The mbox as it should be when something of item k is not there: the foreign
+ * mail is in front of it. */
+static bool stands_in_front(size_t k, const char *mail, bool gzip)
+{
+	size_t len = strlen(mail);
+	char *want = malloc(crash.len + len);
+	bool ok;
+
+	memcpy(want, crash.whole, crash.at[k]);
+	memcpy(want + crash.at[k], mail, len);
+	memcpy(want + crash.at[k] + len, crash.whole + crash.at[k],
+		crash.len - crash.at[k]);
+	ok = settle(gzip) && scratch_holds("box", want, crash.len + len)
+		&& settle(gzip)
+		&& scratch_holds("box", want, crash.len + len);
+	free(want);
+	return ok;
+}
+
+static size_t item_at(size_t place)
+{
+	size_t k = 0;
+
+	while (k < crash.n && place >= crash.at[k + 1])
+		k++;
+	return k;
+}
+
+/* Zeros in [from, to), nothing behind `end` but the stranger. */
+static bool glue(const struct stranger *s, size_t from, size_t to, size_t end)
+{
+	size_t k = item_at(from < to ? from : end), len = strlen(s->mail);
+	bool kept = end == crash.at[k];	/* nothing is taken out */
+	char *file = malloc(crash.len + len);
+	struct item noted[BATCH];
+	bool ok;
+
+	memcpy(noted, crash.items, sizeof(noted));
+	memcpy(file, crash.whole, end);
+	memset(file + from, 0, to - from);
+	memcpy(file + end, s->mail, len);
+	scratch_write("box", file, end + len);
+	ok = stands_in_front(k, s->mail + (kept ? 0 : s->ends), s->gzip);
+	if (!ok)
+		tap_note("zeros from %zu to %zu, cut at %zu of %zu", from, to,
+			end, crash.len);
+	/* Where they stand now is noted; it is to be tried again. */
+	memcpy(crash.items, noted, sizeof(noted));
+	free(file);
+	return ok;
+}
+
+static void test_glued(const struct stranger *s, size_t n, size_t body)
+{
+	size_t end, to, bad = 0, step;
+
+	run_batch(n, HEAD, body, s->gzip);
+	step = (size_t)(crash.len - crash.at[0]) / 60 + 1;
+	for (end = crash.at[0] + 1; end < crash.len && bad == 0; end += step)
+		bad += !glue(s, 0, 0, end);
+	tap_ok(bad == 0, "%s, %zu message%s of %zu bytes cut off anywhere",
+		s->name, n, n == 1 ? "" : "s", body);
+	step *= 7;
+	for (end = crash.at[0] + 1; bad == 0; end += step) {
+		if (end > crash.len)
+			end = crash.len;
+		for (to = crash.at[0] + 1; to <= end && bad == 0; to += step)
+			bad += !glue(s, crash.at[0] + (to - crash.at[0]) / 3,
+				to, end);
+		if (end == crash.len)
+			break;
+	}
+	tap_ok(bad == 0, "%s, and zeros anywhere", s->name);
+	end_batch();
+}
+
+/* The mbox had no line end, and the power cut left `there` of the two that we
+ * put in front, or zeros instead of them. */
+static void test_glued_ends(size_t there, bool zeros, size_t of_ours)
+{
+	const size_t old = sizeof(mine) - 3, f = sizeof(foreign) - 1;
+	char *file;
+	size_t i, len = old + there + of_ours;
+
+	run_batch(2, HEAD, 100, false);
+	scratch_write("box", mine, old);
+	for (i = 0; i < 2; i++)
+		note_again(i, crash.at[i]);
+	file = malloc(crash.len + f);
+	memcpy(file, crash.whole, len);
+	if (zeros)
+		memset(file + old, 0, there);
+	memcpy(file + len, foreign, f);
+	scratch_write("box", file, len + f);
+	tap_ok(stands_in_front(0, foreign, false), "%zu %s in front, %zu bytes of ours, and others' mail",
+		there, zeros ? "zeros" : "line ends", of_ours);
+	free(file);
+	end_batch();
+}
+
 int main(void)
 {
 	size_t i;
@@ -350,6 +464,15 @@ int main(void)
 	test_first_noted();
 	test_two_appends();
 	test_no_ends();
+	for (i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++) {
+		test_glued(&strangers[i], 1, 100);
+		test_glued(&strangers[i], 3, 9000);
+	}
+	test_glued_ends(1, false, 0);
+	test_glued_ends(1, true, 0);
+	test_glued_ends(2, true, 0);
+	test_glued_ends(2, false, 100);
+	test_glued_ends(2, true, 100);
 	scratch_end();
 	return tap_done();
 }
