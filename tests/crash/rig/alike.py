@@ -24,6 +24,7 @@ From: List <list@example.org>
 To: list@example.org
 Date: Thu, 1 Jan 2026 09:00:00 +0000
 Subject: [list] the same as ever
+Message-ID: <the-same@example.org>
 """
 _FOOT = b"""\
 --\x20
@@ -34,7 +35,7 @@ From here on there is nothing new: see https://lists.example.org/the-same
 
 def post(number):
     """A post; all are of one length."""
-    return _HEAD + b"Message-ID: <%06d@example.org>\n\n" % number + b"line %06d of the only part that differs\n" % number + _FOOT
+    return _HEAD + b"\nline %06d of the only part that differs\n" % number + _FOOT
 
 
 def _variants(first):
@@ -48,7 +49,7 @@ def _variants(first):
     yield other
     yield one                                   # the first again
     yield one + b"\n"                           # an empty line more
-    yield b"Status: R\n" + one                  # as a server had it
+    yield b"Status: RO\n" + one                 # as a server had it
     yield b"X-Loop: list\n" + one               # ends with another one
     yield one + b"and a line more\n\n" + ENVELOPE + other
     yield within                                # the second again

@@ -60,18 +60,6 @@ class Neighbours:
         found = oracle.look(self.w, self.scene, foreign, only)
         return Counter({first: len(labels) for first, labels in found.copies.items()})
 
-    def _unreadable(self):
-        """Whether the last member of a compressed mbox is cut off, or a message
-        lacks nothing but its blank line: in a file that it did not write
-        to postrider leaves either as it is."""
-        if self.scene.kind != "mbox":
-            return False
-        with open(self.mail, "rb") as file:
-            data = file.read()
-        if self.scene.gzip:
-            return not corpus.members(data)[1]
-        return bool(re.search(rb"[^\n]\n(From |\Z)", data))
-
     def _noted(self):
         """How many messages of each text the ledgers have noted."""
         form = oracle.form_of(self.scene)
@@ -108,7 +96,7 @@ class Neighbours:
     def _restorer(self, _rng):
         """All of the destination comes out of a copy: the same, elsewhere on
         the disk; so it does when a disk is replaced."""
-        if not os.path.exists(self.mail) or self._unreadable():
+        if not os.path.exists(self.mail):
             return
         copy = self.w.folder + "/copy"
         if os.path.isdir(self.mail):
@@ -279,7 +267,7 @@ class Neighbours:
 
     def _procmail(self, rng):
         """Appends a message, perhaps one that we have, too; now and then behind
-        half a line, but not in a copy of the file, where nobody can know that."""
+        half a line."""
         self.count += 1
         text = rng.choice((corpus.message(FOREIGN + self.count, 700),
                            *list(self.scene.texts.values())[:3]))
@@ -290,8 +278,7 @@ class Neighbours:
             before = file.read()
             if self.scene.gzip:
                 data = gzip.compress(data)
-            elif before[-1:] not in (b"\n", b"") and (
-                    rng.random() < 0.5 or "restorer" in self.done):
+            elif before[-1:] not in (b"\n", b"") and rng.random() < 0.5:
                 data = b"\n" + data
             file.write(data)
         self.excuse.foreign[FOREIGN + self.count] = text
