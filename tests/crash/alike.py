@@ -8,9 +8,6 @@ The messages are those of rig/alike.py, all of one second. Between what goes
 wrong and the next run honest neighbours come to the destination, as
 rig/neighbours.py says. Every message is there at the end, as often as it was
 on the server, but for what a neighbour has to answer for.
-
-Power cuts come with --soak, or --way power: one order of things is known in
-which they find mail glued together (README, "What recovery believes").
 """
 
 from rig import cli, fsmodel, outage, places, play, scenario, shimctl
@@ -69,7 +66,7 @@ def sweep(gang, options, out):
     """All scenarios, in all three ways."""
     names = [n for n in scenario.ALIKE if options.only in n]
     for what, work in (("kills", kills), ("errors", errors), ("power cuts", power_cuts)):
-        if options.way in what and (what != "power cuts" or options.way or options.soak):
+        if options.way in what:
             work(gang, names, options, out)
             out.section(what)
 

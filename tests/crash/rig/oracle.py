@@ -9,6 +9,7 @@ Messages of the same bytes are counted: as many copies as there were. What
 other programs did (neighbours.py) excuses as much as it explains.
 """
 
+import functools
 import os
 import re
 from collections import Counter, defaultdict
@@ -57,6 +58,7 @@ class Excuse:
     archives: dict = field(default_factory=dict)
 
 
+@functools.lru_cache(4096)
 def bare(text):
     """A message without what readers write into its header."""
     head, gap, body = text.partition(b"\n\n")
