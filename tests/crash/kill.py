@@ -15,7 +15,7 @@ import random
 from rig import cli, places, play, scenario, shimctl
 
 # Scenarios with too many places for every run, and how many are taken.
-SOME = {"maildir-two-batches": 300, "mbox-two-batches": 300, "procmail-keep-8": 150,
+SOME = {"maildir-two-batches": 400, "mbox-two-batches": 400, "procmail-keep-8": 150,
         "procmail-delete-8": 150, "procmail-keep-lone": 100, "procmail-delete-lone": 100}
 ALL = 10 ** 9
 
