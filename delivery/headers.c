@@ -23,13 +23,20 @@ static const char *const passing[] = {
 /* Longer than any of them, and a colon. */
 #define NAME_ROOM 16
 
+/* Short pieces wait for one another: digested one by one they take twice as
+ * long. Whole blocks of SHA-256. */
+struct gather {
+	struct digester *digester;
+	size_t len;
+	char bytes[1024];
+};
+
 /* What is known of a line of the header by what has come of it. */
 enum fate { OPEN, COUNTS, PASSES };
 
 struct headers {
 	struct sink sink;
 	struct sink *next;
-	struct digester *content, *header;
 	struct identity identity;
 	bool in_header, line_start;
 	bool fresh;			/* the next byte begins a line */
@@ -39,8 +46,43 @@ struct headers {
 	bool seen[STABLE];
 	size_t total;
 	size_t len;
+	struct gather content, header;
 	char line[LIMIT_HEADER_LINE];	/* one unfolded header line */
 };
+
+static void gather_flush(struct gather *g)
+{
+	digest_add(g->digester, g->bytes, g->len);
+	g->len = 0;
+}
+
+static void gather_add(struct gather *g, const char *data, size_t len)
+{
+	size_t n;
+
+	for (; len != 0; data += n, len -= n) {
+		n = sizeof(g->bytes) - g->len;
+		if (n > len)
+			n = len;
+		memcpy(g->bytes + g->len, data, n);
+		g->len += n;
+		if (g->len == sizeof(g->bytes))
+			gather_flush(g);
+	}
+}
+
+static struct digest gather_take(struct gather *g)
+{
+	gather_flush(g);
+	return digest_take(g->digester);
+}
+
+/* What a message that broke off has left goes. */
+static void gather_reset(struct gather *g)
+{
+	g->len = 0;
+	(void)digest_take(g->digester);
+}
 
 static bool is_blank(char c)
 {
@@ -79,9 +121,9 @@ static void take_line(struct headers *h)
 		return;
 	h->seen[i] = true;
 	value = squeeze(colon + 1, h->len - (size_t)(colon + 1 - h->line));
-	digest_add(h->header, stable[i], name + 1);	/* with its NUL */
-	digest_add(h->header, colon + 1, value);
-	digest_add(h->header, "\n", 1);
+	gather_add(&h->header, stable[i], name + 1);	/* with its NUL */
+	gather_add(&h->header, colon + 1, value);
+	gather_add(&h->header, "\n", 1);
 }
 
 static bool passes(const char *name, size_t len)
@@ -108,7 +150,7 @@ static void decide_fate(struct headers *h)
 		return;
 	h->fate = passes(h->name, h->name_len) ? PASSES : COUNTS;
 	if (h->fate == COUNTS)
-		digest_add(h->content, h->name, h->name_len);
+		gather_add(&h->content, h->name, h->name_len);
 	h->name_len = 0;
 }
 
@@ -116,6 +158,7 @@ static void end_header(struct headers *h)
 {
 	take_line(h);
 	decide_fate(h);
+	gather_flush(&h->content);
 	h->in_header = false;
 	h->len = 0;
 	h->identity.has_header = h->seen[RECEIVED];
@@ -169,7 +212,7 @@ static void digest_line(struct headers *h, const char *data, size_t len)
 		len--;
 	}
 	if (len != 0 && h->fate == COUNTS)
-		digest_add(h->content, data, len);
+		gather_add(&h->content, data, len);
 }
 
 /* What comes before an LF. */
@@ -225,7 +268,7 @@ static bool headers_push(struct sink *sink, const char *data, size_t len,
 	size_t used = h->in_header ? scan(h, data, len) : 0;
 
 	if (used < len)
-		digest_add(h->content, data + used, len - used);
+		digest_add(h->content.digester, data + used, len - used);
 	return h->next == NULL || h->next->push(h->next, data, len, err);
 }
 
@@ -235,19 +278,19 @@ static bool headers_finish(struct sink *sink, struct err *err)
 
 	if (h->in_header)
 		end_header(h);
-	h->identity.content = digest_take(h->content);
-	h->identity.header = digest_take(h->header);
+	h->identity.content = gather_take(&h->content);
+	h->identity.header = gather_take(&h->header);
 	return h->next == NULL || h->next->finish(h->next, err);
 }
 
 struct headers *headers_new(void)
 {
 	struct headers *h = mem_head(sizeof(*h),
-		offsetof(struct headers, line));
+		offsetof(struct headers, content));
 
 	h->sink = (struct sink){ headers_push, headers_finish };
-	h->content = digest_new();
-	h->header = digest_new();
+	h->content.digester = digest_new();
+	h->header.digester = digest_new();
 	return h;
 }
 
@@ -255,16 +298,15 @@ void headers_free(struct headers *h)
 {
 	if (h == NULL)
 		return;
-	digest_free(h->content);
-	digest_free(h->header);
+	digest_free(h->content.digester);
+	digest_free(h->header.digester);
 	free(h);
 }
 
 struct sink *headers_start(struct headers *h, struct sink *next)
 {
-	/* A message that broke off has left its bytes in the digesters. */
-	(void)digest_take(h->content);
-	(void)digest_take(h->header);
+	gather_reset(&h->content);
+	gather_reset(&h->header);
 	memset(&h->identity, 0, sizeof(h->identity));
 	memset(h->seen, 0, sizeof(h->seen));
 	h->next = next;
