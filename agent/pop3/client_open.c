@@ -116,21 +116,33 @@ static bool learn_capa(struct client *client, struct err *err)
 	return true;
 }
 
-/* STLS is mandatory here: a server, or somebody between, that does not offer
- * it ends the session before anything secret is sent. RFC 2595 section 4: what
- * was learnt in the clear is forgotten. */
-static bool start_tls(struct client *client, struct err *err)
+static bool ask_tls(struct client *client, struct err *err)
 {
+	bool hidden = client->capa.known && !client->capa.stls;
 	struct reply reply;
 
+	client_patience(client, client_timeouts(client)->command);
+	if (!client_exchange(client, "STLS", &reply, err))
+		return false;
+	if (reply.kind == REPLY_OK)
+		return true;
+	(void)reply_refused(&reply, ERR_PROTO, "STLS", err);
+	if (hidden && err->class == ERR_PROTO)
+		err_set(err, ERR_PROTO,
+			"the server does not offer STLS, and refused it; use tls: implicit with port 995");
+	err_server(err, reply.text, reply.len);
+	return false;
+}
+
+/* STLS is mandatory here: a server, or somebody between, that refuses it ends
+ * the session before anything secret is sent, so it may be tried where it is
+ * not offered. RFC 2595 section 4: what was learnt in the clear is forgotten. */
+static bool start_tls(struct client *client, struct err *err)
+{
 	if (client->recall == NULL && !ask_capa(client, err))
 		return false;
-	if (client->capa.known && !client->capa.stls)
-		return err_set(err, ERR_PROTO,
-			"the server does not offer STLS; use tls: implicit with port 995");
 	client->capa_clear = client->capa;
-	return client_must(client, "STLS", client_timeouts(client)->command, ERR_PROTO,
-		&reply, err) && secure(client, err);
+	return ask_tls(client, err) && secure(client, err);
 }
 
 static bool say_hello(struct client *client, struct err *err)

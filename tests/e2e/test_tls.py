@@ -109,7 +109,6 @@ def downgraded(_env):
     capa = 'on CAPA reply "+OK\\r\\nUSER\\r\\nSASL PLAIN\\r\\n.\\r\\n"'
     never_trusted(
         ("refused STLS", 'on CAPA err "what?"', 'on STLS err "no"'),
-        ("does not offer STLS", capa),
         ("does not offer STLS", capa, 'on STLS err "no"'),
         ("refused STLS", 'on STLS err "no"'),
         ("clear text", "on STLS ignore"),
@@ -123,6 +122,17 @@ def downgraded(_env):
         ("TLS|in time", "on TLS stall"),
         ("TLS|in time|closed|clear text", "on TLS garbage 500 3"),
     )
+
+
+@tap.case("a server that does not list STLS, or will not list anything, is asked for it even so")
+def unlisted(_env):
+    def play(rule):
+        with watched(rule) as (one, server, way):
+            all_there(one, server)
+            tap.equal(server.commands()[:2], ["CAPA", "STLS"], "first commands")
+            nothing_in_clear(way)
+    tap.each(('on CAPA 1 reply "+OK\\r\\nUSER\\r\\nSASL PLAIN\\r\\n.\\r\\n"',
+              'on CAPA 1 reply "+OK\\r\\n.\\r\\n"', 'on CAPA err "what?"'), play)
 
 
 @tap.case("T-TLS-17: a server that says we are logged in already: TLS comes first even so")
