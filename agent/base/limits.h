@@ -49,6 +49,8 @@
 /* RFC 2449 section 4: a command line with its CRLF. Lines of a SASL exchange
  * are not commands. */
 #define LIMIT_COMMAND_LINE	255
+/* Challenges of one login: GSSAPI, the longest, has four. */
+#define LIMIT_SASL_ROUNDS	8
 /* The timestamp of APOP is a message identifier: RFC 1939 allows a greeting
  * of 512 octets. */
 #define LIMIT_TIMESTAMP		256

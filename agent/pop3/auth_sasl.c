@@ -53,16 +53,30 @@ static bool answer(struct login *login, struct sasl *sasl, const char *name,
 		: auth_send)(login, line, AUTH_MASK, reply, err);
 }
 
+/* No mechanism has an answer to what comes behind its end. */
+static bool may_answer(const struct sasl *sasl, unsigned int round,
+	struct err *err)
+{
+	if (sasl_done(sasl))
+		return err_set(err, ERR_PROTO,
+			"the server's challenges go on where the login should end");
+	return round < LIMIT_SASL_ROUNDS || err_set(err, ERR_PROTO,
+		"the server's challenges do not end: there were %d of them",
+		LIMIT_SASL_ROUNDS);
+}
+
 static bool converse(struct login *login, struct sasl *sasl, const char *name,
 	struct err *err)
 {
 	bool first = speaks_first(name);
+	unsigned int round = 0;
 	struct reply reply;
 
 	if (!auth_invite(login, name, &reply, err))
 		return false;
 	while (reply.kind == REPLY_CONTINUE) {
-		if (!answer(login, sasl, name, first, &reply, err))
+		if (!may_answer(sasl, round++, err)
+		    || !answer(login, sasl, name, first, &reply, err))
 			return false;
 		first = false;
 	}

@@ -228,6 +228,23 @@ def rounds(_env):
             tap.check(result.seconds < PATIENCE, "%.1f s" % result.seconds)
 
 
+@tap.case("challenges without end are not answered without end")
+def endless(_env):
+    more = 'on SASL reply "+ %s\\r\\n"' % base64.b64encode(b"<1.2@localhost>").decode()
+    ways = ["login", "plain"] + ([] if lacks_sasl() else ["cram-md5", "scram-sha-256"])
+    for mech in ways:
+        result, server, _ = play(challenge("+ PDEuMkBsb2NhbGhvc3Q+\\r\\n"), more,
+                                 options=INVITED, sasl=mech.upper(), auth=[mech])
+        ended(result, 76)
+        tap.check(len(sent(server)) < 8, "%s: it went on and on" % mech, len(sent(server)))
+    for mech in ("xoauth2", "oauthbearer"):
+        result, server, _ = play(challenge("+ e30=\\r\\n"), 'on SASL reply "+ e30=\\r\\n"',
+                                 options=INVITED, sasl=mech.upper(), password=None,
+                                 token="another")
+        ended(result, 76)
+        tap.check(len(sent(server)) < 8, "%s: it went on and on" % mech, len(sent(server)))
+
+
 @tap.case("10 MiB of base64: a line that is too long (T-AUTH-19)")
 def long_challenge(_env):
     one = agent.Agent()
