@@ -115,7 +115,11 @@ static enum err_class refusal_class(const struct reply *reply,
 	 * also mean that an account is locked, or be plain politeness. */
 	static const char *const later[] = {
 		"in use", "busy", "temporar", "too many", "unable to lock",
-		"could not lock", "already locked", "wait a few", "try again",
+		"could not lock", "can't lock", "cannot lock",
+		"failed to lock", "already locked", "wait a few",
+		"could not connect", "cannot connect", "can't connect",
+		"unavailable", "internal error", "internal server error",
+		"shutting down", "overload", "try later", "try again",
 		"lock",
 	};
 	size_t i, words = sizeof(later) / sizeof(later[0])

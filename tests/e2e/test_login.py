@@ -245,6 +245,20 @@ def endless(_env):
         tap.check(len(sent(server)) < 8, "%s: it went on and on" % mech, len(sent(server)))
 
 
+LATER_LOGINS = ("can't lock mailbox file", "Could not connect to server", "[SYS/TEMP] no",
+                "[LOGIN-DELAY] no", "Authentication service unavailable",
+                "internal error, sorry")
+
+
+@tap.case("what is no refusal of the password is for the next time, and nothing follows it")
+def later(_env):
+    for words in LATER_LOGINS:
+        result, server, _ = play('on PASS err "%s"' % words, auth=["user"])
+        ended(result, 75)
+        tap.check(words in result.err, "the server's words are not told", result)
+        tap.equal(len(shown(server)), 1, "passwords sent")
+
+
 @tap.case("10 MiB of base64: a line that is too long (T-AUTH-19)")
 def long_challenge(_env):
     one = agent.Agent()
