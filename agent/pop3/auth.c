@@ -75,6 +75,13 @@ static bool offered(struct login *login, enum auth_mech mech)
 	return !m->library || sasl_available(m->sasl);
 }
 
+/* A secret that a mechanism cannot use is not tried with it. */
+static bool usable(const struct login *login, enum auth_mech mech)
+{
+	return !mechanisms[mech].answers || login->secret->text == NULL
+		|| sasl_prepares(login->secret->text);
+}
+
 /* The ways that are left, the best first. */
 static size_t choose(struct login *login, enum auth_mech *list)
 {
@@ -86,7 +93,7 @@ static size_t choose(struct login *login, enum auth_mech *list)
 	for (i = 0; i < count; i++) {
 		mech = automatic ? (enum auth_mech)i : account->auth[i];
 		if (config_auth_possible(account, mech)
-		    && offered(login, mech)
+		    && offered(login, mech) && usable(login, mech)
 		    && (!mechanisms[mech].shows || unheard(login))
 		    && (!mechanisms[mech].binds || binds(login->client)))
 			list[n++] = mech;
@@ -155,14 +162,16 @@ static bool no_mechanism(struct login *login, struct err *err)
 			"no login with apop: the server's greeting has no timestamp, or one that is not safe to answer");
 	list_possible(account, ours, sizeof(ours));
 	return err_set(err, ERR_CONFIG,
-		"no login method in common: the server offers%s%.*s, the account can use%s%s%s",
+		"no login method in common: the server offers%s%.*s, the account can use%s%s%s%s",
 		capa->user ? " user" : capa->sasl ? "" : " none",
 		/* A blank stands at its end. */
 		capa->sasl ? (int)strlen(capa->sasl_list) - 1 : 0,
 		capa->sasl_list, ours,
 		unheard(login) ? "" : " (but nothing that shows the password without TLS)",
 		sasl_version() != NULL ? ""
-		: " (but SCRAM, CRAM-MD5 and GSSAPI need GNU SASL, which is not built in)");
+		: " (but SCRAM, CRAM-MD5 and GSSAPI need GNU SASL, which is not built in)",
+		usable(login, AUTH_SCRAM_SHA_256) ? ""
+		: " (but SCRAM and CRAM-MD5 cannot use this password: it is not UTF-8, or has characters that SASLprep, RFC 4013, does not allow; choose another password, or allow plain with TLS)");
 }
 
 /* Puts first the way that went well the last time, if it is still allowed. */

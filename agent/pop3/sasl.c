@@ -35,6 +35,26 @@ bool sasl_available(const char *mechanism)
 	return yes;
 }
 
+bool sasl_prepares(const char *password)
+{
+	static const Gsasl_saslprep_flags flags[] = {
+		(Gsasl_saslprep_flags)0, GSASL_ALLOW_UNASSIGNED };
+	char *prepared;
+	size_t i;
+
+	/* Its mechanisms ask in one of these ways, and its versions differ in
+	 * which of them allows more. */
+	for (i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		prepared = NULL;
+		if (gsasl_saslprep(password, flags[i], &prepared, NULL)
+		    != GSASL_OK)
+			return false;
+		explicit_bzero(prepared, strlen(prepared));
+		gsasl_free(prepared);
+	}
+	return true;
+}
+
 bool sasl_binds(bool exporter)
 {
 #if GSASL_VERSION_NUMBER >= 0x020100
@@ -221,6 +241,12 @@ bool sasl_available(const char *mechanism)
 {
 	(void)mechanism;
 	return false;
+}
+
+bool sasl_prepares(const char *password)
+{
+	(void)password;
+	return true;
 }
 
 bool sasl_binds(bool exporter)

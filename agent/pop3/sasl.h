@@ -27,6 +27,10 @@ struct sasl_login {
 };
 
 bool sasl_available(const char *mechanism);
+/* Can SCRAM and CRAM-MD5 use this password? They take what SASLprep (RFC 4013)
+ * makes of it, which is nothing where it is not UTF-8, or has a character that
+ * Unicode 3.2 did not have. */
+bool sasl_prepares(const char *password);
 /* Can this kind of channel binding be used? */
 bool sasl_binds(bool exporter);
 

@@ -245,6 +245,37 @@ def endless(_env):
         tap.check(len(sent(server)) < 8, "%s: it went on and on" % mech, len(sent(server)))
 
 
+UNPREPARED = ("\U0001f511key", "gr\udcfcn", "tab\there")     # Unicode 6, Latin-1, a control
+
+
+@tap.case("a password that SCRAM cannot use goes with PLAIN, or is blamed itself")
+def unprepared(_env):
+    if lacks_sasl():
+        raise tap.Skip("built without GNU SASL")
+    files = agent.Agent()
+
+    def fetch(password, mechanisms, status):
+        with open(files.path("secret"), "wb") as file:
+            file.write(os.fsencode(password))
+        os.chmod(files.path("secret"), 0o600)
+        with popd.Popd(MESSAGES, "--sasl", mechanisms, "--without", "user", tls="implicit",
+                       password=password) as server:
+            one = agent.Agent()
+            one.configure({"box": server.account(
+                {"maildir": one.path("Mail")}, password={"file": files.path("secret")})})
+            result = one.fetch()
+            tap.equal(result.status, status, "exit status of\n%s" % result)
+            return result, server.commands()
+    for password in UNPREPARED:
+        _, asked = fetch(password, "SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 PLAIN", 0)
+        tap.equal([line.split()[1] for line in asked if line.startswith("AUTH")], ["PLAIN"],
+                  "ways tried")
+        result, asked = fetch(password, "SCRAM-SHA-256 CRAM-MD5", 78)
+        tap.check("cannot use this password" in result.err, "the reason is not told", result)
+        tap.equal([line for line in asked if line.startswith("AUTH")], [], "sent")
+    fetch("gr\u00fcn \u2013 \u65e5", "SCRAM-SHA-256 PLAIN", 0)
+
+
 LATER_LOGINS = ("can't lock mailbox file", "Could not connect to server", "[SYS/TEMP] no",
                 "[LOGIN-DELAY] no", "Authentication service unavailable",
                 "internal error, sorry")
