@@ -144,6 +144,7 @@ bool path_find_config(struct arena *arena, const char **path_r,
 	const char *tries[3], *looked = "";
 	size_t i, count = 0;
 
+	*path_r = NULL;
 	if (xdg != NULL)
 		tries[count++] = arena_printf(arena, "%s/%s", xdg, tail);
 	if (dir != NULL)

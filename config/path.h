@@ -22,7 +22,7 @@ const char *path_beside(struct arena *arena, const char *file,
 	const char *path);
 
 /* The first configuration file that exists, or ERR_CONFIG naming the places
- * that were looked at. */
+ * that were looked at; the last of them is in *path_r, where one may be made. */
 bool path_find_config(struct arena *arena, const char **path_r,
 	struct err *err) MUST_USE;
 /* Where state is kept when the file does not say. */

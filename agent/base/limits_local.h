@@ -7,6 +7,9 @@
  * of limits.h, which includes it.
  */
 
+/* A million UIDs of another program, all of them escaped. */
+#define LIMIT_IMPORTED		(256 << 20)
+
 /* Ledger: one line, with a UID of LIMIT_UID bytes all of them escaped, and
  * a path of PATH_MAX. */
 #define LIMIT_LEDGER_LINE	(16 * 1024)

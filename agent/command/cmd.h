@@ -19,6 +19,7 @@ enum cmd_option {
 	CMD_JSON = 8,			/* --json */
 	CMD_METRICS = 16,		/* --metrics */
 	CMD_IF_OLDER = 32,		/* --if-older DURATION */
+	CMD_WRITE = 64,			/* --write */
 	CMD_CONTROL = 256,		/* --control PATH */
 	/* No option: the command needs no configuration and gets none. */
 	CMD_NO_CONFIG = 512
@@ -51,6 +52,7 @@ extern const struct cmd cmd_check;
 extern const struct cmd cmd_probe;
 extern const struct cmd cmd_talk;
 extern const struct cmd cmd_status;
+extern const struct cmd cmd_import;
 extern const struct cmd cmd_daemon;
 extern const struct cmd cmd_poll;
 extern const struct cmd cmd_pause;

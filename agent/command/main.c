@@ -15,6 +15,7 @@
 
 static const struct cmd *const commands[] = {
 	&cmd_fetch, &cmd_daemon, &cmd_check, &cmd_probe, &cmd_talk, &cmd_status,
+	&cmd_import,
 	&cmd_poll, &cmd_pause, &cmd_resume, &cmd_reload, &cmd_stop,
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -92,6 +93,7 @@ static const struct option longs[] = {
 		OPT_COMMAND + CMD_IF_OLDER },
 	{ "json", no_argument, NULL, OPT_COMMAND + CMD_JSON },
 	{ "metrics", no_argument, NULL, OPT_COMMAND + CMD_METRICS },
+	{ "write", no_argument, NULL, OPT_COMMAND + CMD_WRITE },
 	{ NULL, 0, NULL, 0 },
 };
 

@@ -3,7 +3,7 @@
 
 /* TOP: is this the message we know? */
 
-static bool send_top(void *arg, size_t i, struct err *err)
+bool pass_send_top(void *arg, size_t i, struct err *err)
 {
 	struct pass *pass = arg;
 
@@ -51,7 +51,7 @@ static bool recv_top(void *arg, size_t i, const struct reply *reply,
 	return pass_note_known(pass, pass->work[i], err);
 }
 
-static bool may_ask_top(const struct pass *pass)
+bool pass_may_ask_top(const struct pass *pass)
 {
 	const struct capa *capa = client_capa(pass->client);
 
@@ -71,13 +71,13 @@ static size_t keep_only(struct pass *pass, bool trouble)
 
 bool pass_check_known(struct pass *pass, bool trouble, struct err *err)
 {
-	struct window window = { .send = send_top,
+	struct window window = { .send = pass_send_top,
 		.recv = recv_top, .arg = pass };
 	size_t i;
 
 	pass_select(pass, PLAN_CHECK);
 	window.count = keep_only(pass, trouble);
-	if (may_ask_top(pass)) {
+	if (pass_may_ask_top(pass)) {
 		if (client_window(pass->client, &window, err))
 			return true;
 		pass_blame(pass, &window, err);
@@ -86,62 +86,4 @@ bool pass_check_known(struct pass *pass, bool trouble, struct err *err)
 	for (i = 0; i < pass->work_count; i++)
 		plan_checked(&pass->plan, pass->work[i], NULL);
 	return true;
-}
-
-/* Marking as seen what is listed and not known. The header is asked for too,
- * so that the message is recognised when its UID changes. */
-
-static bool mark(struct pass *pass, const struct listed *listed,
-	const struct identity *identity, struct err *err)
-{
-	struct ledger_what what = { .uid = listed->uid,
-		.uid_len = listed->uid_len, .listed = listed->size,
-		.identity = identity_none() };
-
-	what.identity.has_header = identity->has_header;
-	what.identity.is_weak = identity->is_weak;
-	what.identity.header = identity->header;
-	pass->counts->baselined++;
-	return ledger_baseline(pass->ledger, &what, err);
-}
-
-static bool recv_mark(void *arg, size_t i, const struct reply *reply,
-	struct err *err)
-{
-	const struct identity none = identity_none();
-	struct pass *pass = arg;
-	struct sink *sink = headers_start(pass->headers, NULL);
-	uint64_t bytes;
-
-	if (reply->kind != REPLY_OK)
-		return mark(pass, pass->work[i]->listed, &none, err);
-	return pump(client_body(pass->client, 0), sink, LIMIT_TOP_BYTES,
-			&bytes, err) == PUMP_OK
-		&& mark(pass, pass->work[i]->listed,
-			headers_identity(pass->headers), err);
-}
-
-static bool mark_action(struct pass *pass, enum plan_action action,
-	struct err *err)
-{
-	const struct identity none = identity_none();
-	struct window window = { .count = pass_select(pass, action),
-		.send = send_top, .recv = recv_mark, .arg = pass };
-	size_t i;
-
-	if (may_ask_top(pass))
-		return client_window(pass->client, &window, err);
-	for (i = 0; i < pass->work_count; i++)
-		if (!mark(pass, pass->work[i]->listed, &none, err))
-			return false;
-	return true;
-}
-
-bool pass_baseline(struct pass *pass, struct err *err)
-{
-	pass_tell(pass, PHASE_CHECK);
-	return mark_action(pass, PLAN_FETCH, err)
-		&& mark_action(pass, PLAN_SKIP, err)
-		&& mark_action(pass, PLAN_WAIT, err)
-		&& ledger_sync(pass->ledger, err);
 }

@@ -245,7 +245,7 @@ static bool hold_session(struct pass *pass, struct err *err)
 	if (pass->env->options.baseline)
 		return pass_baseline(pass, err) && client_quit(pass->client,
 			err);
-	if (!deal_with_all(pass, err))
+	if (!pass_carry_over(pass, err) || !deal_with_all(pass, err))
 		return false;
 	pass_note_glance(pass);
 	pass_note_settled(pass);

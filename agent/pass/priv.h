@@ -37,6 +37,7 @@ struct pass {
 	struct client *client;
 	struct listing listing;
 	struct plan plan;
+	struct imported *imported;	/* what is carried over, or NULL */
 	/* The messages the current window is about. */
 	struct plan_message **work;
 	size_t work_count;
@@ -122,6 +123,11 @@ void pass_notice_done(struct pass *pass, const struct batch_slot *slot);
 
 /* Marks as seen every message that is listed and not known. */
 bool pass_baseline(struct pass *pass, struct err *err) MUST_USE;
+/* The same for those that another program has fetched: see imported.h. */
+bool pass_carry_over(struct pass *pass, struct err *err) MUST_USE;
+/* known.c: for a window over `work`; and whether the server has TOP. */
+bool pass_send_top(void *arg, size_t i, struct err *err) MUST_USE;
+bool pass_may_ask_top(const struct pass *pass);
 /* Retrieves and delivers every PLAN_FETCH that the limits allow. */
 bool pass_fetch(struct pass *pass, struct err *err) MUST_USE;
 /* Deletes every PLAN_DELETE, and ends the session with QUIT. */

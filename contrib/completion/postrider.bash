@@ -37,6 +37,7 @@ _postrider() {
 		case $command in
 		fetch) own="--if-older --baseline --accept-new-state" ;;
 		check) own="--state" ;;
+		import) own="--write" ;;
 		status) own="--json --metrics --control" ;;
 		daemon | poll | pause | resume | reload | stop) own="--control" ;;
 		esac
@@ -44,11 +45,13 @@ _postrider() {
 			-q --quiet --trace -h --help --version" -- "$word")
 	elif [[ -z $command ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "fetch daemon check probe talk status
-			poll pause resume reload stop" -- "$word")
+			import poll pause resume reload stop" -- "$word")
 	elif [[ $command == @(fetch|status|poll|pause|resume) \
 		|| $before == @(probe|talk) ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_postrider_accounts "$config")" \
 			-- "$word")
+	elif [[ $before == import || $before == --write ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "fetchmail mpop getmail fdm" -- "$word")
 	elif [[ $command == talk ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "STAT LIST UIDL RETR TOP DELE
 			RSET NOOP LAST CAPA QUIT" -- "$word")

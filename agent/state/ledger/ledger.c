@@ -285,6 +285,23 @@ bool ledger_baseline(struct ledger *l, const struct ledger_what *what,
 	return true;
 }
 
+bool ledger_imported(struct ledger *l, const struct ledger_what *what,
+	int64_t time, struct ledger_entry **entry_r, struct err *err)
+{
+	char room[LEDGER_UID_ROOM];
+	struct record r = { .type = RECORD_SEEN, .id = l->next_id,
+		.time = time, .uid = what->uid, .uid_len = what->uid_len,
+		.listed = what->listed, .identity = what->identity,
+		.state = LEDGER_DELIVERED };
+
+	ledger_short_uid(&r.uid, &r.uid_len, room);
+	if (!ledger_record(l, &r, err))
+		return false;
+	*entry_r = ledger_at(l, l->count - 1);
+	(*entry_r)->claimed = true;
+	return true;
+}
+
 bool ledger_note_inexact(struct ledger *l, struct err *err)
 {
 	struct record r = { .type = RECORD_INEXACT, .time = clock_wall() };

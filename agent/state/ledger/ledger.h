@@ -105,6 +105,9 @@ bool ledger_failed(struct ledger *ledger, struct ledger_entry *entry,
  * is in the file and not among the entries before that is loaded again. */
 bool ledger_baseline(struct ledger *ledger, const struct ledger_what *what,
 	struct err *err) MUST_USE;
+/* Delivered by another program, which was left at `time`. */
+bool ledger_imported(struct ledger *ledger, const struct ledger_what *what,
+	int64_t time, struct ledger_entry **entry_r, struct err *err) MUST_USE;
 /* The server's listed sizes are not exact; see agent/pass/step.c. */
 bool ledger_note_inexact(struct ledger *ledger, struct err *err) MUST_USE;
 bool ledger_sizes_inexact(const struct ledger *ledger);
