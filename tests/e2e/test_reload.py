@@ -209,7 +209,9 @@ def many(_env):
             if turn in (19, 119):
                 figures.append((daemon.memory(), daemon.descriptors()))
         tap.diag("%d KiB after 20 reloads, %d after 120" % (figures[0][0], figures[1][0]))
-        tap.equal(figures[0][1], figures[1][1], "descriptors")
+        # The last worker is gone before its socket is closed.
+        procs.wait_until(lambda: len(daemon.descriptors()) <= len(figures[0][1]), PATIENCE,
+                         "no more descriptors than before")
         if not agent.sanitized():
             tap.check(figures[1][0] <= figures[0][0] + 128, "memory grew by %d KiB"
                       % (figures[1][0] - figures[0][0]))
